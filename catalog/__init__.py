@@ -1,0 +1,1 @@
+"""The tool that runs the experiments, records what happened and writes the pages."""
