@@ -8,22 +8,25 @@ import ast
 import math
 import operator
 import statistics
+from collections.abc import Callable
 from typing import NamedTuple
 
 from catalog.runs import Table
 from catalog.stubs import CatalogError, Stub
 
-OPERATORS = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.Pow: operator.pow,
+COMPARISONS = {
     ast.Lt: operator.lt,
     ast.LtE: operator.le,
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
     ast.Eq: operator.eq,
+}
+ARITHMETIC = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
 }
 REDUCERS = {"mean": statistics.fmean, "median": statistics.median, "min": min, "max": max, "count": sum}
 Value = float | dict[int, float]
@@ -36,33 +39,31 @@ class Unmeasured(Exception):
 class Verdict(NamedTuple):
     holds: bool | None  # None: not measured
     measured: str  # the left side with its range over the seeds
-    bound: str  # what it had to be, e.g. "<= 3"
     seeds: int  # how many seeds went into it
 
 
 def evaluate(claim: str, table: Table) -> Verdict:
     """Judge a claim on final metrics; CatalogError if it is not one comparison in the grammar above."""
     comparison = parse(claim)
-    bound = f"{ast.unparse(ast.Compare(ast.Name(''), comparison.ops, comparison.comparators)).strip()}"
     try:
-        left, right = number(comparison.left, table), number(comparison.comparators[0], table)
+        holds, left = judge(comparison, table)
         seeds = min(len(table[preset]) for preset, _ in names(claim))
+        return Verdict(holds, shown(comparison.left, left, table), seeds)
     except Unmeasured:
-        return Verdict(None, "not measured", bound, 0)
-    return Verdict(compare(comparison.ops[0], left, right), shown(comparison.left, left, table), bound, seeds)
+        return Verdict(None, "not measured", 0)
 
 
 def smoke(condition: str, metrics: dict[str, float]) -> tuple[bool, float]:
     """Judge a condition such as `wrong < 400` on one run's metrics; returns the verdict and the left side."""
-    comparison = parse(condition)
+    return judge(parse(condition), {"": {0: metrics}})
 
-    class Qualify(ast.NodeTransformer):
-        def visit_Name(self, node: ast.Name) -> ast.expr:
-            return ast.Call(ast.Name("mean"), [ast.Attribute(ast.Name("smoke"), node.id)], [])
 
-    table = {"smoke": {0: metrics}}
-    left, right = (number(Qualify().visit(side), table) for side in (comparison.left, comparison.comparators[0]))
-    return compare(comparison.ops[0], left, right), left
+def judge(comparison: ast.Compare, table: Table) -> tuple[bool, float]:
+    """The verdict and the left side, both sides of which have to be numbers and not columns."""
+    sides = [resolve(side, table) for side in (comparison.left, comparison.comparators[0])]
+    if any(isinstance(side, dict) for side in sides):
+        raise CatalogError(f"claim {ast.unparse(comparison)!r} compares one value per seed; use median() or the like")
+    return bool(COMPARISONS[type(comparison.ops[0])](*sides)), sides[0]
 
 
 def names(claim: str) -> set[tuple[str, str]]:
@@ -72,28 +73,18 @@ def names(claim: str) -> set[tuple[str, str]]:
 
 
 def parse(claim: str) -> ast.Compare:
+    """The syntax tree of a claim; CatalogError unless it is one comparison."""
     try:
         tree = ast.parse(claim, mode="eval").body
     except SyntaxError:
         raise CatalogError(f"claim {claim!r} is no expression") from None
-    if not isinstance(tree, ast.Compare) or len(tree.ops) != 1 or type(tree.ops[0]) not in OPERATORS:
+    if not isinstance(tree, ast.Compare) or len(tree.ops) != 1 or type(tree.ops[0]) not in COMPARISONS:
         raise CatalogError(f"claim {claim!r} must be one comparison, such as median(preset.metric) < 1")
     return tree
 
 
-def compare(op: ast.cmpop, left: float, right: float) -> bool:
-    return bool(OPERATORS[type(op)](left, right))
-
-
-def number(node: ast.expr, table: Table) -> float:
-    """The value of one side of a claim, which has to be a number and not a column."""
-    value = resolve(node, table)
-    if isinstance(value, dict):
-        raise CatalogError(f"claim part {ast.unparse(node)!r} is one value per seed; wrap it in median() or the like")
-    return value
-
-
 def resolve(node: ast.expr, table: Table) -> Value:
+    """The number or column an expression stands for; CatalogError at whatever the grammar does not have."""
     match node:
         case ast.Constant(value=int() | float() as value):
             return float(value)
@@ -101,19 +92,20 @@ def resolve(node: ast.expr, table: Table) -> Value:
             return pair(operator.mul, -1.0, resolve(operand, table))
         case ast.Attribute(value=ast.Name(id=preset), attr=metric):
             return column(preset, metric, table)
-        case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATORS:
-            return pair(OPERATORS[type(op)], resolve(left, table), resolve(right, table))
-        case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in OPERATORS:
-            return pair(OPERATORS[type(op)], resolve(left, table), resolve(right, table))
+        case ast.Name(id=metric) if "" in table:
+            return column("", metric, table)[0]
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in ARITHMETIC:
+            return pair(ARITHMETIC[type(op)], resolve(left, table), resolve(right, table))
+        case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in COMPARISONS:
+            return pair(COMPARISONS[type(op)], resolve(left, table), resolve(right, table))
         case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]) if name in REDUCERS:
-            values = resolve(argument, table)
-            if not isinstance(values, dict):
-                raise CatalogError(f"claim part {ast.unparse(node)!r} needs a preset.metric inside {name}()")
-            return float(REDUCERS[name](values.values()))
+            if isinstance(values := resolve(argument, table), dict):
+                return float(REDUCERS[name](values.values()))
     raise CatalogError(f"claim part {ast.unparse(node)!r} is not allowed")
 
 
 def column(preset: str, metric: str, table: Table) -> dict[int, float]:
+    """The metric of every recorded seed of the preset."""
     if not table.get(preset):
         raise Unmeasured
     if any(metric not in metrics for metrics in table[preset].values()):
@@ -121,16 +113,15 @@ def column(preset: str, metric: str, table: Table) -> dict[int, float]:
     return {seed: metrics[metric] for seed, metrics in table[preset].items()}
 
 
-def pair(function, left: Value, right: Value) -> Value:
-    """Apply a binary function seed by seed, to the seeds both sides have."""
-    if isinstance(left, dict) and isinstance(right, dict):
-        if not left.keys() & right.keys():
+def pair(function: Callable[[float, float], float], left: Value, right: Value) -> Value:
+    """Apply a binary function, seed by seed where there are columns, to the seeds both sides have."""
+    columns = [side for side in (left, right) if isinstance(side, dict)]
+    if columns:
+        seeds = sorted(set.intersection(*map(set, columns)))
+        if not seeds:
             raise Unmeasured
-        return {seed: pair(function, left[seed], right[seed]) for seed in sorted(left.keys() & right.keys())}
-    if isinstance(left, dict):
-        return {seed: pair(function, value, right) for seed, value in left.items()}
-    if isinstance(right, dict):
-        return {seed: pair(function, left, value) for seed, value in right.items()}
+        sides = [side if isinstance(side, dict) else dict.fromkeys(seeds, side) for side in (left, right)]
+        return {seed: pair(function, sides[0][seed], sides[1][seed]) for seed in seeds}
     try:
         return float(function(left, right))
     except ZeroDivisionError:
@@ -138,16 +129,10 @@ def pair(function, left: Value, right: Value) -> Value:
 
 
 def show(value: float) -> str:
-    """A measured number for a table: four digits, counts whole, infinity as a word."""
+    """A measured number for a table: counts whole, others with three digits, infinity (not solved) as a word."""
     if math.isinf(value):
         return "never"
-    return (
-        f"{value:,.0f}"
-        if value == round(value) and abs(value) < 1e7
-        else f"{value:.3g}"
-        if abs(value) < 1e3
-        else f"{value:,.0f}"
-    )
+    return f"{value:,.0f}" if value == round(value) or abs(value) >= 1000 else f"{value:.3g}"
 
 
 def shown(node: ast.expr, value: float, table: Table) -> str:
@@ -163,5 +148,4 @@ def shown(node: ast.expr, value: float, table: Table) -> str:
 def verdict(stub: Stub, table: Table) -> tuple[str, int, int]:
     """(yes, partly or no; claims held; claims made): counted over the claims the paper makes, not over ours."""
     held = [evaluate(holds, table).holds is True for _, _, said, holds in stub.claims if said != "ours"]
-    word = "yes" if all(held) and held else "partly" if any(held) else "no"
-    return word, sum(held), len(held)
+    return "yes" if held and all(held) else "partly" if any(held) else "no", sum(held), len(held)

@@ -5,8 +5,7 @@ import json
 import math
 import os
 import platform
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
 from pathlib import Path
 
 from catalog.stubs import CatalogError, Stub
@@ -17,13 +16,9 @@ Table = dict[str, dict[int, dict[str, float]]]  # preset -> seed -> metric -> va
 
 def machine() -> str:
     """Processor model, number of cores and operating system."""
-    model, info = platform.processor() or platform.machine(), Path("/proc/cpuinfo")
-    if info.exists():
-        names = [
-            line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")
-        ]
-        model = names[0] if names else model
-    return f"{model}, {os.cpu_count()} cores, {platform.system()}"
+    info = Path("/proc/cpuinfo")
+    model = re.search(r"^model name\s*: (.*)$", info.read_text(), re.MULTILINE) if info.exists() else None
+    return f"{model[1] if model else platform.machine()}, {os.cpu_count()} cores, {platform.system()}"
 
 
 def load(stub: Stub) -> list[dict]:
@@ -49,29 +44,19 @@ def write_atomically(path: Path, text: str) -> None:
     os.replace(unfinished, path)
 
 
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold the folder against other processes that add records; the lock ends with the process, even by kill -9."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
 def add(stub: Stub, record: dict) -> None:
     """Add a record, replacing an older one of the same preset and seed; safe against other writers and crashes."""
-    with locked(stub.folder):
+    folder = os.open(stub.folder, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)  # ends with the process, even by kill -9
         kept = [r for r in load(stub) if (r["preset"], r["seed"]) != (record["preset"], record["seed"])]
-        rows = sorted([*kept, record], key=lambda r: (r["preset"], r["seed"]))
-        lines = [json.dumps({**row, "metrics": {k: finite(v) for k, v in row["metrics"].items()}}) for row in rows]
-        write_atomically(stub.folder / "runs.jsonl", "".join(line + "\n" for line in lines))
-
-
-def finite(value: float) -> float | None:
-    """The value as JSON holds it: infinity (not solved) becomes null."""
-    return None if math.isinf(value) else value
+        lines = []
+        for row in sorted([*kept, record], key=lambda row: (row["preset"], row["seed"])):
+            metrics = {name: None if math.isinf(value) else value for name, value in row["metrics"].items()}
+            lines.append(json.dumps({**row, "metrics": metrics}) + "\n")
+        write_atomically(stub.folder / "runs.jsonl", "".join(lines))
+    finally:
+        os.close(folder)
 
 
 def fresh(stub: Stub) -> dict[tuple[str, int], dict]:
@@ -80,9 +65,9 @@ def fresh(stub: Stub) -> dict[tuple[str, int], dict]:
     return {(r["preset"], r["seed"]): r for r in load(stub) if codes.get(r["preset"]) == r["code"]}
 
 
-def table(records: list[dict]) -> Table:
-    """Final metrics by preset and seed."""
+def table(stub: Stub) -> Table:
+    """Final metrics of the fresh records by preset and seed."""
     found: Table = {}
-    for record in records:
-        found.setdefault(record["preset"], {})[record["seed"]] = record["metrics"]
+    for (preset, seed), record in fresh(stub).items():
+        found.setdefault(preset, {})[seed] = record["metrics"]
     return found

@@ -1,6 +1,7 @@
 """Finds the experiments and reads what they declare, from their syntax trees; only `load` imports one."""
 
 import ast
+import difflib
 import hashlib
 import importlib
 import sys
@@ -11,8 +12,9 @@ from pathlib import Path
 from types import ModuleType
 
 ROOT = Path(__file__).parents[1]
+ERAS = tomllib.loads((Path(__file__).parent / "papers.toml").read_text(encoding="utf-8"))["era"]
+TOTAL = sum(len(paper["slugs"]) for era in ERAS for paper in era["paper"])  # folders of the finished catalogue
 DECLARED = ("PRESETS", "SEEDS", "CLAIMS", "SMOKE")
-SECTIONS = ("Paper", "Task", "Method", "Differs")
 
 
 class CatalogError(Exception):
@@ -48,7 +50,7 @@ class Stub:
     def title(self) -> str:
         """First line of the docstring, read without parsing the file."""
         with self.path.open(encoding="utf-8") as file:
-            return file.readline().strip().lstrip('"').rstrip('."')
+            return file.readline().strip().strip('"').rstrip(".")
 
     @cached_property
     def tree(self) -> ast.Module:
@@ -58,26 +60,17 @@ class Stub:
             raise CatalogError(f"{self.path}:{error.lineno}: {error.msg}") from None
 
     @cached_property
-    def sections(self) -> dict[str, str]:
-        """The docstring's paragraphs Paper, Task, Method, Differs."""
-        paragraphs = (ast.get_docstring(self.tree) or "").split("\n\n")
-        split = (" ".join(p.split()).partition(": ") for p in paragraphs)
-        return {key: text for key, _, text in split if key in SECTIONS}
-
-    @cached_property
     def declared(self) -> dict:
         """The literals PRESETS, SEEDS, CLAIMS and SMOKE."""
+        nodes = {name_of(node): node for node in self.tree.body}
         found = {}
-        for node in self.tree.body:
-            target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
-            if isinstance(target, ast.Name) and target.id in DECLARED:
-                try:
-                    found[target.id] = ast.literal_eval(node.value)
-                except ValueError:
-                    raise CatalogError(f"{self.path}:{node.lineno}: {target.id} must be a literal") from None
         for name in DECLARED:
-            if name not in found:
+            if name not in nodes:
                 raise CatalogError(f"{self.path}: {name} is missing")
+            try:
+                found[name] = ast.literal_eval(nodes[name].value)
+            except ValueError:
+                raise CatalogError(f"{self.path}:{nodes[name].lineno}: {name} must be a literal") from None
         return found
 
     @property
@@ -90,12 +83,8 @@ class Stub:
 
     def planned(self) -> list[tuple[str, int]]:
         """The runs (preset, seed) a sweep records: every seed of every preset, smoke once, paper_ only on request."""
-        return [
-            (preset, seed)
-            for preset in self.presets
-            if not preset.startswith("paper_")
-            for seed in range(1 if preset == "smoke" else self.declared["SEEDS"])
-        ]
+        usual = [preset for preset in self.presets if not preset.startswith("paper_")]
+        return [(p, seed) for p in usual for seed in range(1 if p == "smoke" else self.declared["SEEDS"])]
 
     def check_preset(self, preset: str) -> None:
         """Raise CatalogError unless the experiment has this preset."""
@@ -107,64 +96,42 @@ class Stub:
 
         Docstrings, comments, claims, other presets and `main` may change without making a record stale.
         """
-        parts = [sorted(self.presets[preset].items())]
+        parts: list = [sorted(self.presets[preset].items())]
         for path in self.sources:
-            body = self.tree.body if path == self.path else ast.parse(path.read_text(encoding="utf-8")).body
-            experiment = [node for node in body if name_of(node) not in (*DECLARED, "main")]
-            parts += [skeleton(node) for node in experiment if not is_text(node)]
+            body = ast.parse(path.read_text(encoding="utf-8")).body
+            parts += [skeleton(node) for node in body if name_of(node) not in (*DECLARED, "main")]
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
 def name_of(node: ast.stmt) -> str | None:
     """The name a top-level statement binds, if it is an assignment, a function or a class."""
-    if isinstance(node, ast.Assign | ast.AnnAssign):
-        target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-        return target.id if isinstance(target, ast.Name) else None
-    return getattr(node, "name", None)
-
-
-def is_text(node: ast.stmt) -> bool:
-    """Whether a statement is a bare string, such as a module's docstring."""
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-
-
-def has_docstring(node: ast.AST) -> bool:
-    return isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node, clean=False) is not None
+    target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", node)
+    return getattr(target, "id", None) or getattr(target, "name", None)
 
 
 def skeleton(node: ast.AST) -> tuple:
-    """A syntax tree as nested tuples, without docstrings, positions and empty fields (these differ between Pythons)."""
-    fields = []
+    """A syntax tree as nested tuples without docstrings, positions and what differs between versions of Python."""
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+        return ()
+    parts: list = [type(node).__name__]
     for name, value in ast.iter_fields(node):
-        if name == "body" and has_docstring(node):
-            value = value[1:]
-        if isinstance(value, ast.AST):
-            value = skeleton(value)
-        elif isinstance(value, list):
-            value = tuple(skeleton(item) if isinstance(item, ast.AST) else item for item in value)
-        if value not in (None, ()) and name not in ("ctx", "kind", "type_comment"):
-            fields.append((name, value if isinstance(value, tuple) else repr(value)))
-    return (type(node).__name__, *fields)
+        children = value if isinstance(value, list) else [value]
+        shape = tuple(skeleton(child) if isinstance(child, ast.AST) else repr(child) for child in children)
+        if name not in ("ctx", "kind", "type_comment", "type_params"):
+            parts.append((name, tuple(part for part in shape if part)))
+    return tuple(parts)
 
 
 def eras(root: Path = ROOT) -> list[tuple[str, list[tuple[str, list[Stub]]]]]:
     """Eras with their papers and existing folders, in catalogue order; folders papers.toml does not name come last."""
     there = {p.parent.name for p in root.glob("*/*.py") if p.stem == p.parent.name.replace("-", "_")} - {"catalog"}
-    listed = tomllib.loads((Path(__file__).parent / "papers.toml").read_text(encoding="utf-8"))["era"]
+    listed = {slug for era in ERAS for paper in era["paper"] for slug in paper["slugs"]}
+    others = {"name": "Further experiments", "paper": [{"cite": "Not in the list", "slugs": sorted(there - listed)}]}
     found = []
-    for era in listed:
+    for era in [*ERAS, others]:
         papers = [(p["cite"], [Stub(root, slug) for slug in p["slugs"] if slug in there]) for p in era["paper"]]
         found.append((era["name"], [(cite, stubs) for cite, stubs in papers if stubs]))
-        there -= {slug for paper in era["paper"] for slug in paper["slugs"]}
-    if there:
-        found.append(("Further experiments", [("Not in the catalogue's list", [Stub(root, s) for s in sorted(there)])]))
     return [(name, papers) for name, papers in found if papers]
-
-
-def total() -> int:
-    """How many folders the finished catalogue has."""
-    listed = tomllib.loads((Path(__file__).parent / "papers.toml").read_text(encoding="utf-8"))["era"]
-    return sum(len(paper["slugs"]) for era in listed for paper in era["paper"])
 
 
 def find(root: Path = ROOT) -> list[Stub]:
@@ -176,16 +143,10 @@ def get(slug: str, root: Path = ROOT) -> Stub:
     """The experiment in folder `slug`; CatalogError if there is none."""
     stub = Stub(root, slug.rstrip("/"))
     if not stub.path.is_file():
-        close = difflib_hint(slug, [s.slug for s in find(root)])
-        raise CatalogError(f"no experiment {slug!r}{close}; 'python3 -m catalog list' shows all")
+        close = difflib.get_close_matches(slug, [s.slug for s in find(root)], n=1)
+        hint = f", did you mean {close[0]!r}" if close else ""
+        raise CatalogError(f"no experiment {slug!r}{hint}; 'python3 -m catalog list' shows all")
     return stub
-
-
-def difflib_hint(word: str, words: list[str]) -> str:
-    import difflib  # only needed when something is wrong
-
-    close = difflib.get_close_matches(word, words, n=1)
-    return f", did you mean {close[0]!r}" if close else ""
 
 
 def load(stub: Stub, name: str | None = None) -> ModuleType:

@@ -4,36 +4,32 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from pathlib import Path
 
 from tqdm import tqdm
 
 from catalog import runs
-from catalog.stubs import Stub
+from catalog.stubs import ROOT, Stub
 
 Job = tuple[Stub, str, int]
 
 
 def pending(jobs: list[Job]) -> list[Job]:
     """The jobs that have no fresh record."""
-    done = {stub.slug: runs.fresh(stub) for stub in {stub.slug: stub for stub, _, _ in jobs}.values()}
+    done = {stub.slug: runs.fresh(stub) for stub, _, _ in {job[0].slug: job for job in jobs}.values()}
     return [(stub, preset, seed) for stub, preset, seed in jobs if (preset, seed) not in done[stub.slug]]
 
 
 def worker(stub: Stub, preset: str, seed: int, *mode: str) -> subprocess.Popen:
     """Start the process of one run; it adds its record itself, so a finished run outlives a killed sweep."""
     command = [sys.executable, "-m", "catalog.worker", str(stub.root.resolve()), stub.slug, preset, str(seed), *mode]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1]
-    )
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
 
 
 def failure(process: subprocess.Popen, stderr: str) -> str:
     """Why a run failed, in one line."""
     if process.returncode < 0:
         return f"killed by signal {-process.returncode}"
-    lines = stderr.strip().splitlines()
-    return lines[-1] if lines else f"exit status {process.returncode}"
+    return (stderr.strip().splitlines() or [f"exit status {process.returncode}"])[-1]
 
 
 def sweep(jobs: list[Job], at_once: int) -> int:
@@ -59,7 +55,7 @@ def sweep(jobs: list[Job], at_once: int) -> int:
                 if reason := future.result():
                     failures.append(f"FAILED {stub.slug} {preset} seed {seed}: {reason}")
                     bar.write(failures[-1])
-                bar.set_postfix_str(f"{stub.slug} {preset} {seed}")
+                bar.set_postfix_str(f"{stub.slug} {preset} {seed}", refresh=False)
                 bar.update()
         except KeyboardInterrupt:
             stopped.set()

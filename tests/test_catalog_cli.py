@@ -5,10 +5,10 @@ import sys
 import time
 
 import pytest
-from conftest import ROOT, edit
 
 from catalog import new
 from catalog.__main__ import main
+from conftest import ROOT, edit
 
 
 def catalog(*words: str) -> subprocess.CompletedProcess:
@@ -86,7 +86,7 @@ def test_canon_mends_what_drifted(toy, capsys):
     edit(stub.folder / f"make_{stub.module}_gif.py", ("quantize(64)", "quantize(8)"))
     right = toy().path.read_text().partition("def main")[2]
     assert main(["--root", str(stub.root), "canon"]) == 1
-    assert "write_gif differs" in capsys.readouterr().out
+    assert "write_gif differs" in capsys.readouterr().err
     assert main(["--root", str(stub.root), "canon", "--write"]) == 0
     assert main(["--root", str(stub.root), "canon"]) == 0
     assert stub.path.read_text().partition("def main")[2] == right

@@ -3,10 +3,10 @@
 import math
 
 import pytest
-from conftest import ROOT, edit
 
 from catalog import claims, render, runs, stubs
 from catalog.__main__ import main
+from conftest import ROOT, edit
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_a_verdict_that_flips_is_noticed_in_either_direction(swept):
 
 
 def test_controls_of_our_own_do_not_count_for_the_verdict(swept):
-    found = runs.table(list(runs.fresh(swept).values()))
+    found = runs.table(swept)
     assert claims.verdict(swept, found) == ("yes", 1, 1)
     found["headline"] = {0: {"mse": math.inf}}
     assert claims.verdict(swept, found) == ("no", 0, 1)
@@ -61,7 +61,7 @@ def test_pages_show_measured_numbers(swept):
     values = [r["metrics"]["mse"] for r in runs.load(swept) if r["preset"] == "headline"]
     for path in (swept.root / "RESULTS.md", swept.folder / "README.md"):
         assert claims.show(min(values)) in path.read_text()
-    assert f"**1 of {stubs.total()} folders" in (swept.root / "README.md").read_text()
+    assert f"**1 of {stubs.TOTAL} folders" in (swept.root / "README.md").read_text()
 
 
 def test_marks_that_are_missing_are_named(swept, capsys):

@@ -8,10 +8,10 @@ import sys
 import time
 
 import pytest
-from conftest import ROOT, edit
 
 from catalog import runs, stubs
 from catalog.__main__ import main
+from conftest import ROOT, edit
 
 SLOW = (
     "init_rng, data_rng, test_rng = rng.spawn(3)",

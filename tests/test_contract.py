@@ -4,11 +4,11 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT, edit
-from contract import RULES, todo
 
 from catalog import stubs
 from catalog.__main__ import main
+from conftest import ROOT, edit
+from contract import RULES, todo
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)

@@ -1,8 +1,8 @@
 """Central differences for every experiment with a function loss_and_grad, in every preset."""
 
-import behaviour
 import pytest
 
+import behaviour
 from catalog import stubs
 
 

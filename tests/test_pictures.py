@@ -1,14 +1,14 @@
 """Every figure draws and every film is a GIF, from two smoke snapshots."""
 
-import behaviour
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from conftest import ROOT
 from PIL import Image
 
+import behaviour
 from catalog import stubs
+from conftest import ROOT
 
 
 @pytest.fixture(autouse=True)

@@ -5,12 +5,12 @@ import re
 import subprocess
 import sys
 
-import behaviour
 import pytest
+
+import behaviour
+from catalog import claims, stubs
 from conftest import ROOT
 from contract import top
-
-from catalog import claims, stubs
 
 
 def smoke_condition(slug: str) -> str:
