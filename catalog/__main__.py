@@ -25,10 +25,15 @@ def seeds(text: str) -> list[int]:
     return found
 
 
-def positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
-    return int(text)
+def whole(least: int) -> Callable[[str], int]:
+    """A parser of whole numbers of at least `least`."""
+
+    def parse(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least {least}")
+        return int(text)
+
+    return parse
 
 
 def chosen(args: argparse.Namespace) -> list[Stub]:
@@ -199,13 +204,13 @@ def parser() -> argparse.ArgumentParser:
 
     command(list_command)
     option = command(run_command, slugs=True)
-    option("--seed", type=lambda text: seeds(text)[0], default=0, metavar="N", help="default 0")
+    option("--seed", type=whole(0), default=0, metavar="N", help="default 0")
     option("--preset", metavar="P", help="one preset (default: all but smoke and paper_ ones)")
     option = command(sweep_command, slugs=True)
     option("--all", action="store_true", help="every experiment")
     option("--seeds", type=seeds, metavar="0-9", help="default: as many as the folder's SEEDS")
     option("--preset", metavar="P", help="one preset only; the way to record a paper_ preset")
-    option("--jobs", type=positive, default=os.cpu_count(), metavar="N", help="runs at once (default: cores)")
+    option("--jobs", type=whole(1), default=os.cpu_count(), metavar="N", help="runs at once (default: cores)")
     option = command(verify_command)
     option("--rerun", action="store_true", help="also run seed 0 of every preset again and compare")
     option = command(render_command)

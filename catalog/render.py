@@ -26,10 +26,17 @@ def table(header: list[str], rows: list[list]) -> str:
     return tabulate(cells, header, tablefmt="pipe", disable_numparse=True)
 
 
+def read(path: Path) -> str:
+    """The file's text; CatalogError if there is no such file."""
+    if not path.exists():
+        raise CatalogError(f"{path} is missing")
+    return path.read_text(encoding="utf-8")
+
+
 def between(path: Path, name: str, block: str) -> str:
     """The file's text with `block` between the marks <!-- name:begin --> and <!-- name:end -->."""
     pattern = re.compile(rf"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)", re.DOTALL)
-    text, replaced = pattern.subn(lambda match: f"{match[1]}{block}\n{match[2]}", path.read_text(encoding="utf-8"))
+    text, replaced = pattern.subn(lambda match: f"{match[1]}{block}\n{match[2]}", read(path))
     if replaced != 1:
         raise CatalogError(f"{path} needs the marks <!-- {name}:begin --> and <!-- {name}:end --> once each")
     return text
@@ -104,7 +111,7 @@ a `runs.jsonl`, every verdict from `catalog/claims.py`. CPU seconds are the medi
 def paragraph(stub: Stub, heading: str) -> str:
     """First prose paragraph of a section of the README, or the last one of its header if heading is empty."""
     path = stub.folder / "README.md"
-    header, *sections = path.read_text(encoding="utf-8").split("\n## ")
+    header, *sections = read(path).split("\n## ")
     text = next((s for s in sections if s.startswith(heading)), "") if heading else header
     prose = [p.strip() for p in text.split("\n\n")[1:] if p.strip() and p.strip()[0] not in "#!<|-"]
     if not prose:

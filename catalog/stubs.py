@@ -91,15 +91,18 @@ class Stub:
         if preset not in self.presets:
             raise CatalogError(f"{self.slug} has no preset {preset!r}; it has {', '.join(self.presets)}")
 
+    @cached_property
+    def experiment(self) -> list[tuple]:
+        """The sources' syntax trees without what DECLARED and `main` hold."""
+        bodies = [ast.parse(path.read_text(encoding="utf-8")).body for path in self.sources]
+        return [skeleton(node) for body in bodies for node in body if name_of(node) not in (*DECLARED, "main")]
+
     def code(self, preset: str) -> str:
-        """Hash of all that shapes a run of `preset`: the sources' syntax trees and the preset's own overrides.
+        """Hash of all that shapes a run of `preset`: the experiment and the preset's own overrides.
 
         Docstrings, comments, claims, other presets and `main` may change without making a record stale.
         """
-        parts: list = [sorted(self.presets[preset].items())]
-        for path in self.sources:
-            body = ast.parse(path.read_text(encoding="utf-8")).body
-            parts += [skeleton(node) for node in body if name_of(node) not in (*DECLARED, "main")]
+        parts = [sorted(self.presets[preset].items()), *self.experiment]
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 

@@ -135,11 +135,11 @@ def sample(cfg: Config, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarra
     return x, x.sum(axis=1)
 
 
-def make_problem(cfg: Config, data_rng: np.random.Generator, test_rng: np.random.Generator) -> Problem:
+def make_problem(cfg: Config, data_rng: np.random.Generator, string_rng: np.random.Generator) -> Problem:
     """All training sets, and the test inputs: the 161,700 with three bits on, or 1000 random strings."""
     train = np.stack([sample(cfg, data_rng)[0] for _ in range(cfg.training_sets)]).astype(np.float32)
     if cfg.framing == "popcount":
-        return Problem(train, test_rng.integers(2, size=(1000, INPUTS)).astype(np.float32), known=0)
+        return Problem(train, string_rng.integers(2, size=(1000, INPUTS)).astype(np.float32), known=0)
     train[0] = 0
     np.put_along_axis(train[0], np.array(PAPER_BITS), 1, axis=1)
     triples = np.array(list(combinations(range(INPUTS), 3)))
@@ -338,8 +338,8 @@ METHODS = {
 
 def train(cfg: Config, rng: np.random.Generator) -> Iterator[Snapshot]:
     """Teach the unit by cfg.method: the state before, about cfg.snapshots looks, the state at the end."""
-    init_rng, data_rng, test_rng = rng.spawn(3)
-    problem = make_problem(cfg, data_rng, test_rng)
+    init_rng, data_rng, string_rng = rng.spawn(3)  # the test of the paper's problem is all inputs, nothing to draw
+    problem = make_problem(cfg, data_rng, string_rng)
     yield from METHODS[cfg.method](cfg, problem, init_rng)
 
 

@@ -20,9 +20,10 @@ def catalog(*words: str) -> subprocess.CompletedProcess:
     [
         (["run", "adding-problm"], "did you mean 'adding-problem'"),
         (["run", "adding-problem", "--preset", "best"], "it has lstm"),
-        (["run", "adding-problem", "--seed", "one"], "'one' is no list of seeds"),
+        (["run", "adding-problem", "--seed", "one"], "'one' is no whole number of at least 0"),
+        (["run", "adding-problem", "--seed", "0-9"], "'0-9' is no whole number of at least 0"),
         (["sweep", "adding-problem", "--seeds", "9-0"], "write 3, 0-9 or 0-2,7"),
-        (["sweep", "adding-problem", "--jobs", "0"], "no whole number above 0"),
+        (["sweep", "adding-problem", "--jobs", "0"], "'0' is no whole number of at least 1"),
         (["sweep"], "name one or more experiments, or --all"),
         (["figures", "nothing"], "no experiment 'nothing'"),
         (["new", "Not A Slug"], "lower-case words with hyphens"),
