@@ -38,9 +38,9 @@ class Config:
     cells: int = 2  # memory cells per block
     gradient: str = "full"  # "full" backpropagation through time or "truncated" as in the paper's appendix
     optimizer: str = "adam"  # "adam", or "sgd": steepest descent with constant rate and no clipping
-    rate: float = 0.06  # learning rate
+    rate: float = 0.08  # learning rate
     batch: int = 16  # sequences per update
-    updates: int = 6000  # weight updates
+    updates: int = 5000  # weight updates
     init: str = "normal"  # "normal": N(0, 0.3); "uniform": U[-0.1, 0.1] (paper)
     in_bias: float = -3.0  # bias of the first input gate
     in_bias_step: float = -3.0  # added for every further block (paper: -3, -6)
@@ -82,7 +82,7 @@ class Config:
 PRESETS: dict[str, dict] = {
     "lstm": {},
     "rnn": {"cell": "rnn", "blocks": 8, "cells": 1, "rate": 0.01},
-    "truncated": {"gradient": "truncated", "updates": 3000},
+    "truncated": {"gradient": "truncated", "updates": 3000, "rate": 0.06},
     "forget": {"cell": "forget", "blocks": 4, "cells": 1, "in_bias_step": 0.0},
     "halves": {"marks": "halves"},
     "paper_literal": {
@@ -94,8 +94,8 @@ PRESETS: dict[str, dict] = {
         "init": "uniform",
         "stop": "criterion",
     },
-    "paper_t500": {"lag": 500, "updates": 10000, "in_bias": -4.0},
-    "paper_t1000": {"lag": 1000, "updates": 15000, "in_bias": -4.0},
+    "paper_t500": {"lag": 500, "updates": 10000, "rate": 0.06, "in_bias": -4.0},
+    "paper_t1000": {"lag": 1000, "updates": 15000, "rate": 0.06, "in_bias": -4.0},
     "smoke": {"lag": 50, "updates": 1500},
 }
 

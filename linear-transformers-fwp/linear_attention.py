@@ -11,6 +11,11 @@ import numpy as np
 Pullback = Callable[[np.ndarray], np.ndarray]
 
 
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    """Logistic function of an array of any shape; the tanh form cannot overflow."""
+    return 0.5 + 0.5 * np.tanh(0.5 * x)
+
+
 def features(phi: str, nu: int, x: np.ndarray) -> tuple[np.ndarray, Pullback]:
     """Feature map phi of the rows of x, (n, d) -> (n, d_dot), and its pullback; "identity", "elu" or "dpfp"."""
     if phi == "identity":
@@ -28,6 +33,19 @@ def features(phi: str, nu: int, x: np.ndarray) -> tuple[np.ndarray, Pullback]:
         return dr[:, : x.shape[1]] - dr[:, x.shape[1] :]
 
     return np.concatenate([r * s for s in rolled], axis=1), pull
+
+
+def softmax_scores(k: np.ndarray, q: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], dict[str, np.ndarray]]]:
+    """exp(q_i . k_j / sqrt(d)) for all queries and keys, (S, S), each row up to a factor; pullback to k and q."""
+    scale = np.sqrt(k.shape[1])
+    logits = q @ k.T / scale
+    G = np.exp(logits - logits.max(axis=1, keepdims=True))  # the maximum cancels in the normalisation
+
+    def pull(dG: np.ndarray) -> dict[str, np.ndarray]:
+        dlogits = dG * G / scale
+        return {"k": dlogits.T @ q, "q": dlogits @ k}
+
+    return G, pull
 
 
 def normalise(x: np.ndarray) -> tuple[np.ndarray, Pullback]:
@@ -144,3 +162,20 @@ def delta_rule(
         return (dkk + dkk.T) @ f_k + dqk.T @ f_q, dqk @ f_k, np.tensordot(db, K, axes=2)
 
     return read @ U, pull
+
+
+def last_values(keys: np.ndarray, values: np.ndarray, S: int) -> np.ndarray:
+    """The value that each sequence, (B, T), writes last under each key, (B, S); -1 where the key does not occur."""
+    last = np.full((len(keys), S), -1)
+    rows = np.arange(len(last))
+    for key, value in zip(keys.T, values.T, strict=True):
+        last[rows, key] = value
+    return last
+
+
+def answer_loss(y: np.ndarray, keys: np.ndarray, values: np.ndarray) -> tuple[float, np.ndarray]:
+    """Loss of the answers y, (B, S, S), to the question for each key that occurred, and its gradient."""
+    wanted = last_values(keys, values, y.shape[1])
+    error = (y - np.eye(y.shape[1], dtype=y.dtype)[wanted]) * (wanted >= 0)[..., None]
+    asked = (wanted >= 0).sum()
+    return 0.5 * float(np.vdot(error, error)) / float(asked), error / asked

@@ -5,7 +5,8 @@ Paper: I. Schlag, K. Irie, J. Schmidhuber, Linear Transformers Are Secretly Fast
 
 Task: Associative retrieval. A sequence of (key, value) pairs drawn from S keys and S values is written into a memory;
 then every key that occurred is asked for its most recent value. In Setting 1 every key occurs once, in Setting 2 keys
-and values are drawn with replacement, so that values get updated.
+and values are drawn with replacement, so that values get updated. A third, small task (biased_keys.py) compares the
+write rules on random vectors stored under nearly parallel keys.
 
 Method: The memory is a matrix W of fast weights, written by outer products of a value v and features f = phi(k) of a
 key, and read with features of a query. The sum rule W += v f^T, read as W f_q / (z . f_q) with z the sum of all f, is
@@ -24,39 +25,42 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
+import biased_keys
 import linear_attention as memory
 
 
 @dataclass(frozen=True)
 class Config:
-    setting: str = "updates"  # "unique" (Setting 1: every key once) or "updates" (Setting 2: with replacement)
+    setting: str = "updates"  # "unique" (Setting 1: every key once), "updates" (Setting 2) or "biased" (biased_keys.py)
     S: str = "20"  # numbers of keys (and of values); several, as in "40 60", are learned one after the other
     d_key: int = 64  # dimensions of keys and queries (paper: 64)
     phi: str = "dpfp"  # features "dpfp" or "elu" (elu+1); "softmax" is ordinary attention, Setting 1 only
     nu: int = 1  # DPFP's capacity parameter: d_dot = 2 d_key nu
     rule: str = "delta"  # how Setting 2 writes: "delta" or "sum"; Setting 1 always sums
-    beta: str = "learned"  # write strength of the delta rule: "learned", one for each key, or "one"
+    beta: str = "learned"  # write strength of the delta rule: "learned" (for each key; biased: for all), or "one"
     normalise: str = "sum"  # the delta rule's features: "sum" (divided by their sum) or "none"
     key_std: float = 1.0  # standard deviation of the keys at the start
+    sweeps: int = 5  # how often the delta rule goes over the pairs of an episode under biased keys
     updates: int = 200  # at most, for each S
-    batch: int = 16  # sequences of 2S pairs in an update of Setting 2
+    batch: int = 16  # sequences of 2S pairs in an update of Setting 2; episodes of S pairs under biased keys
     lr: float = 0.1  # falls linearly to 0 over the updates
     beta1: float = 0.5  # Adam; short memories keep the steps lively, which parts keys that have run into one
     beta2: float = 0.9  # another (with 0.9 and 0.999 a few such pairs stay together for good)
     goal: float = 0.001  # Setting 1 stops this close to the smallest loss that the rank allows (paper: loss 0.001)
-    tests: int = 100  # test sequences of Setting 2, of either length
+    tests: int = 100  # test sequences of Setting 2, of either length; test episodes under biased keys
     snapshots: int = 20  # about how many looks at the run
 
     def __post_init__(self):
-        for name in ("d_key", "nu", "updates", "batch", "tests", "snapshots"):
+        for name in ("d_key", "nu", "sweeps", "updates", "batch", "tests", "snapshots"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         words = {
-            "setting": ("unique", "updates"),
+            "setting": ("unique", "updates", "biased"),
             "phi": ("dpfp", "elu", "softmax"),
             "rule": ("delta", "sum"),
             "beta": ("learned", "one"),
@@ -101,6 +105,8 @@ PRESETS: dict[str, dict] = {
     "d_key16": {"setting": "unique", "d_key": 16, "S": "24 28 30 32 48 64", "updates": 1500},
     "d_key32": {"setting": "unique", "d_key": 32, "S": "48 56 60 64 96 128", "updates": 1500},
     "d_key48": {"setting": "unique", "d_key": 48, "S": "72 84 90 96 144 192", "updates": 1500},
+    "biased": {"setting": "biased", "S": "6 8 16", "d_key": 8, "tests": 2000},
+    "biased_beta_one": {"setting": "biased", "S": "6 8 16", "d_key": 8, "tests": 2000, "beta": "one"},
     "smoke": {"S": "10"},
 }
 
@@ -143,6 +149,15 @@ CLAIMS = (
     ("C5b", "S = 80", "0.108 (authors' logs)", "median(elu.loss_80) <= 0.13"),
     ("C5c", "S = 100", "0.164 (authors' logs)", "median(elu.loss_100) <= 0.19"),
     ("C6", "softmax attention: S = 200", "<= 0.0001 (authors' logs)", "max(softmax.loss_200) <= 0.001"),
+    (
+        "C12",
+        "biased keys, 8 pairs: cosine of the delta rule (5 sweeps) minus that of the sum rule",
+        "+0.05 at N = 6, -0.05 at N = 16 (second-hand)",
+        "min(biased.cos_delta_minus_sum_8) >= 0.05",
+    ),
+    ("C12b", "8 pairs, one sweep", "ours", "min(biased.cos_once_minus_sum_8) >= 0"),
+    ("C12c", "16 pairs", "ours", "min(biased.cos_delta_minus_sum_16) >= 0"),
+    ("C12d", "16, beta 1", "-0.05 (second-hand)", "max(biased_beta_one.cos_delta_minus_sum_16) <= -0.05"),
 )
 
 SMOKE = "loss_10 < 0.005"
@@ -151,7 +166,7 @@ SMOKE = "loss_10 < 0.005"
 class Snapshot(NamedTuple):
     step: int  # updates done, over all S
     metrics: dict[str, float]
-    A: np.ndarray  # (S, S) attention of query i to key j when every key has been written once
+    A: np.ndarray  # (S, S) attention of query i to key j when every key has been written once; biased: overlaps G
     beta: np.ndarray  # (S,) write strength of every key (Setting 2)
     sequence: np.ndarray  # (2, 2S) keys and values of the first test sequence (Setting 2)
     recall: np.ndarray  # (2S, S) loss of asking for each key after each write of it; nan before its first
@@ -165,25 +180,18 @@ class Batch(NamedTuple):
     values: np.ndarray  # (B, T) numbers of values
 
 
-def sample(cfg: Config, rng: np.random.Generator, count: int | None = None, length: int | None = None) -> Batch:
+def sample(cfg: Config, rng: np.random.Generator, count: int | None = None, length: int | None = None) -> tuple:
     """Sequences for the first S of cfg.
 
     Setting 1: one sequence that pairs every key with a value of its own. Setting 2: `count` sequences of `length` keys
-    and values drawn with replacement; by default cfg.batch of 2S.
+    and values drawn with replacement; by default cfg.batch of 2S. Biased keys: episodes with a bias of their own.
     """
     S = cfg.sizes[0]
+    if cfg.setting == "biased":
+        return biased_keys.sample(biased_keys.draw_bias(cfg.d_key, rng), S, cfg.batch, rng)
     if cfg.setting == "unique":
         return Batch(rng.permutation(S)[None], rng.permutation(S)[None])
     return Batch(*rng.integers(S, size=(2, count or cfg.batch, length or 2 * S)))
-
-
-def last_values(batch: Batch, S: int) -> np.ndarray:
-    """The value written last under each key, (B, S); -1 where the key does not occur."""
-    last = np.full((len(batch.keys), S), -1)
-    rows = np.arange(len(last))
-    for key, value in zip(batch.keys.T, batch.values.T, strict=True):
-        last[rows, key] = value
-    return last
 
 
 # Model
@@ -191,6 +199,8 @@ def last_values(batch: Batch, S: int) -> np.ndarray:
 
 def init(cfg: Config, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Tables for the first S of cfg: keys k and queries q start equal, (S, d_key); b are the logits of beta, (S,)."""
+    if cfg.setting == "biased":
+        return biased_keys.init(cfg.d_key, cfg.beta == "learned")
     k = rng.normal(0, cfg.key_std, (cfg.sizes[0], cfg.d_key)).astype(np.float32)
     params = {"k": k, "q": k.copy()}
     if cfg.setting == "updates" and cfg.rule == "delta" and cfg.beta == "learned":
@@ -202,14 +212,7 @@ def scores(cfg: Config, params: dict[str, np.ndarray]) -> tuple[np.ndarray, Call
     """Unnormalised attention of query i to key j, (S, S), and its pullback to the gradients of k and q."""
     k, q = params["k"], params["q"]
     if cfg.phi == "softmax":
-        logits = q @ k.T / np.sqrt(cfg.d_key)
-        G = np.exp(logits - logits.max(axis=1, keepdims=True))  # the maximum cancels in the normalisation
-
-        def pull_softmax(dG: np.ndarray) -> dict[str, np.ndarray]:
-            dlogits = dG * G / np.sqrt(cfg.d_key)
-            return {"k": dlogits.T @ q, "q": dlogits @ k}
-
-        return G, pull_softmax
+        return memory.softmax_scores(k, q)
     (phi_k, pull_k), (phi_q, pull_q) = memory.features(cfg.phi, cfg.nu, k), memory.features(cfg.phi, cfg.nu, q)
     return phi_q @ phi_k.T, lambda dG: {"k": pull_k(dG.T @ phi_q), "q": pull_q(dG @ phi_k)}
 
@@ -226,30 +229,27 @@ def memory_features(cfg: Config, x: np.ndarray) -> tuple[np.ndarray, memory.Pull
     return f, lambda g: pull_phi(pull_f(g))
 
 
-def sigmoid(x: np.ndarray) -> np.ndarray:
-    """Logistic function of an array of any shape; the tanh form cannot overflow."""
-    return 0.5 + 0.5 * np.tanh(0.5 * x)
-
-
 def write_strengths(params: dict[str, np.ndarray]) -> np.ndarray:
     """beta of every key, (S,)."""
-    return sigmoid(params["b"]) if "b" in params else np.ones_like(params["k"][:, 0])
+    return memory.sigmoid(params["b"]) if "b" in params else np.ones_like(params["k"][:, 0])
 
 
 @np.errstate(over="ignore", invalid="ignore")  # the delta rule explodes if features are too long
 def loss_and_grad(cfg: Config, params: dict[str, np.ndarray], batch: Batch) -> tuple[float, dict[str, np.ndarray]]:
-    """Mean of 0.5 |y - one-hot value|^2 over all keys asked, and its gradient."""
+    """Mean of 0.5 |y - one-hot value|^2 over all keys asked (biased keys: cosines instead), and its gradient."""
+    if cfg.setting == "biased":
+        return biased_keys.loss_and_grad(params, batch, cfg.sweeps)
     if cfg.setting == "unique":
         return unique_loss_and_grad(cfg, params)
     if cfg.rule == "sum":
         G, pull = scores(cfg, params)
         y, pull_y = memory.sum_rule(G, batch.keys, batch.values)
-        loss, dy = answer_loss(y, batch)
+        loss, dy = memory.answer_loss(y, batch.keys, batch.values)
         return loss, pull(pull_y(dy))
     (f_k, pull_k), (f_q, pull_q) = memory_features(cfg, params["k"]), memory_features(cfg, params["q"])
     beta = write_strengths(params)
     y, pull_y = memory.delta_rule(f_k, f_q, beta, batch.keys, batch.values)
-    loss, dy = answer_loss(y, batch)
+    loss, dy = memory.answer_loss(y, batch.keys, batch.values)
     df_k, df_q, dbeta = pull_y(dy)
     grads = {"k": pull_k(df_k), "q": pull_q(df_q)}
     return loss, grads | ({"b": dbeta * beta * (1 - beta)} if "b" in params else {})
@@ -264,14 +264,6 @@ def unique_loss_and_grad(cfg: Config, params: dict[str, np.ndarray]) -> tuple[fl
     A, pull_A = memory.normalise(G)
     error = A - np.eye(len(A), dtype=A.dtype)
     return 0.5 * float(np.vdot(error, error)) / len(A), pull(pull_A(error / len(A)))
-
-
-def answer_loss(y: np.ndarray, batch: Batch) -> tuple[float, np.ndarray]:
-    """Loss of the answers y, (B, S, S), to the question for each key that occurred, and its gradient."""
-    wanted = last_values(batch, y.shape[1])
-    error = (y - np.eye(y.shape[1], dtype=y.dtype)[wanted]) * (wanted >= 0)[..., None]
-    asked = (wanted >= 0).sum()
-    return 0.5 * float(np.vdot(error, error)) / float(asked), error / asked
 
 
 # Learning
@@ -301,8 +293,11 @@ def evaluate(cfg: Config, params: dict[str, np.ndarray], tests: tuple[Batch, ...
 
     Setting 1: the loss, and its excess over the smallest that the rank of A allows.
     Setting 2: the loss on unseen sequences of 2S pairs, and of S ("short"), and the floors of the sum rule.
+    Biased keys: cosines on unseen episodes.
     """
     S = cfg.sizes[0]
+    if cfg.setting == "biased":
+        return {f"{name}_{S}": value for name, value in biased_keys.evaluate(params, tests[0], cfg.sweeps).items()}
     losses = [loss_and_grad(cfg, params, test)[0] for test in tests]
     losses = [loss if np.isfinite(loss) else np.inf for loss in losses]
     if cfg.setting == "unique":
@@ -313,8 +308,11 @@ def evaluate(cfg: Config, params: dict[str, np.ndarray], tests: tuple[Batch, ...
 
 def look(cfg: Config, params: dict[str, np.ndarray], tests: tuple[Batch, ...], step: int, metrics: dict) -> Snapshot:
     """What there is to see while the first S of cfg is learned."""
-    A = memory.normalise(scores(cfg, params)[0])[0]
-    if cfg.setting == "unique":
+    if cfg.setting == "biased":
+        A = biased_keys.overlaps(params["P_delta"], tests[0].k[:1])[0][0]
+    else:
+        A = memory.normalise(scores(cfg, params)[0])[0]
+    if cfg.setting != "updates":
         return Snapshot(step, metrics, A, np.empty(0), np.empty((2, 0), int), np.empty((0, len(A))))
     sequence = np.array([tests[0].keys[0], tests[0].values[0]])
     (f_k, _), (f_q, _), beta = *(memory_features(cfg, params[name]) for name in "kq"), write_strengths(params)
@@ -322,11 +320,11 @@ def look(cfg: Config, params: dict[str, np.ndarray], tests: tuple[Batch, ...], s
     return Snapshot(step, metrics, A, beta, sequence, recall)
 
 
-def learn(cfg: Config, params: dict[str, np.ndarray], data_rng: np.random.Generator, look_every: int) -> Iterator[int]:
-    """Learn the first S of cfg, changing params in place; yield the updates done at each look."""
+def learn(cfg: Config, params: dict[str, np.ndarray], draw: Callable, look_every: int) -> Iterator[int]:
+    """Learn the first S of cfg from the batches of draw(), changing params in place; yield the updates at each look."""
     adam = Adam(params, cfg.beta1, cfg.beta2)
     for update in range(cfg.updates + 1):
-        loss, grads = loss_and_grad(cfg, params, sample(cfg, data_rng))
+        loss, grads = loss_and_grad(cfg, params, draw())
         solved = cfg.setting == "unique" and loss <= cfg.rank_bound + cfg.goal
         done = solved or update == cfg.updates or not np.isfinite(loss)
         if done or update % look_every == 0:
@@ -343,13 +341,18 @@ def train(cfg: Config, rng: np.random.Generator) -> Iterator[Snapshot]:
     runs = []
     for S in cfg.sizes:
         one = replace(cfg, S=str(S))
-        tests = (sample(one, test_rng, cfg.tests), sample(one, test_rng, cfg.tests, S))
-        runs.append((one, init(one, init_rng), tests))
+        if cfg.setting == "biased":  # the same bias in training and test
+            episodes = partial(biased_keys.sample, biased_keys.draw_bias(cfg.d_key, init_rng), S)
+            draw, tests = partial(episodes, cfg.batch, data_rng), (episodes(cfg.tests, test_rng),)
+        else:
+            draw = partial(sample, one, data_rng)
+            tests = (sample(one, test_rng, cfg.tests), sample(one, test_rng, cfg.tests, S))
+        runs.append((one, init(one, init_rng), tests, draw))
     look_every, step = max(1, cfg.updates * len(runs) // cfg.snapshots), 0
-    for run in runs:
-        metrics |= evaluate(*run)
-    for one, params, tests in runs:
-        for update in learn(one, params, data_rng, look_every):
+    for one, params, tests, _ in runs:
+        metrics |= evaluate(one, params, tests)
+    for one, params, tests, draw in runs:
+        for update in learn(one, params, draw, look_every):
             metrics |= evaluate(one, params, tests)
             if cfg.setting == "unique":
                 metrics["capacity"] = float(max((S for S in cfg.sizes if metrics[f"loss_{S}"] <= 0.01), default=0))

@@ -1,8 +1,9 @@
-"""Oracles of linear-transformers-fwp: facts about the two memories and the two settings that need no training."""
+"""Oracles of linear-transformers-fwp: facts about the memories and the settings that need no training."""
 
 import numpy as np
 import pytest
 
+import biased_keys
 import linear_attention as memory
 import linear_transformers_fwp as stub
 
@@ -56,7 +57,7 @@ def test_no_parameters_beat_the_rank_bound_and_the_pairing_drops_out(phi, nu):
         assert loss >= cfg.rank_bound
         assert cfg.rank_bound == max(0, 0.5 * (1 - {"elu": 4, "dpfp": 8 * nu}[phi] / S))
         y = memory.sum_rule(stub.scores(cfg, params)[0], *batch)[0]
-        assert stub.answer_loss(y, batch)[0] == pytest.approx(loss, abs=1e-12)
+        assert memory.answer_loss(y, *batch)[0] == pytest.approx(loss, abs=1e-12)
 
 
 def test_feature_maps():
@@ -72,7 +73,7 @@ def test_feature_maps():
 
 def test_wanted_values_are_those_of_a_dictionary():
     keys, values = np.random.default_rng(5).integers(9, size=(2, 40, 12))
-    wanted = stub.last_values(stub.Batch(keys, values), 9)
+    wanted = memory.last_values(keys, values, 9)
     for b in range(40):
         assert {k: v for k, v in enumerate(wanted[b]) if v >= 0} == dict(zip(keys[b], values[b], strict=True))
 
@@ -82,5 +83,48 @@ def test_floor_of_the_sum_rule_is_the_loss_with_perfect_keys():
     for length in (S, 2 * S):
         batch = stub.sample(stub.Config(), rng, 20_000, length)
         y = memory.sum_rule(np.eye(S), *batch)[0]
-        assert stub.answer_loss(y, batch)[0] == pytest.approx(memory.sum_rule_floor(S, length), rel=0.01)
+        assert memory.answer_loss(y, *batch)[0] == pytest.approx(memory.sum_rule_floor(S, length), rel=0.01)
     assert memory.sum_rule_floor(20, 20) == pytest.approx(0.108, abs=5e-4)
+
+
+def test_sweeps_equal_the_memory_programmed_step_by_step():
+    rng = np.random.default_rng(7)
+    k, v = rng.normal(size=(2, 3, 6, 4))
+    P = rng.normal(size=(4, 4))
+    G = biased_keys.overlaps(P, k)[0]
+    f = k @ P.T / np.linalg.norm(k @ P.T, axis=2, keepdims=True)
+    for sweeps in (1, 3):
+        Y = G @ biased_keys.delta_sweeps(G, v, 0.7, sweeps)[0]
+        for b in range(3):
+            pairs = np.tile(f[b], (sweeps, 1)), np.tile(v[b], (sweeps, 1))
+            *_, W = memory.fast_weights(*pairs, np.full(6 * sweeps, 0.7))
+            np.testing.assert_allclose(Y[b], f[b] @ W.T, atol=1e-12)
+
+
+def test_all_rules_are_exact_under_orthonormal_keys_and_many_sweeps_under_independent_ones():
+    rng = np.random.default_rng(8)
+    v, k = rng.normal(size=(2, 1, 5, 5))
+    params = biased_keys.init(5, learned=False)
+    orthonormal = biased_keys.Episodes(np.linalg.qr(k)[0], v)
+    for name in ("sum", "once", "delta"):
+        assert biased_keys.retrieve(params, orthonormal, 5, name)[0] == pytest.approx(1, abs=1e-12)
+    independent = biased_keys.Episodes(np.eye(5) + 0.1 * k, v)
+    assert biased_keys.retrieve(params, independent, 100, "delta")[0] == pytest.approx(1, abs=1e-12)
+    assert biased_keys.retrieve(params, independent, 100, "once")[0] < 0.999
+
+
+@pytest.mark.parametrize("beta", ["one", "learned"])
+def test_gradient_under_biased_keys(beta):
+    cfg, rng = stub.Config(setting="biased", S="6", d_key=4, batch=3, beta=beta, sweeps=3), np.random.default_rng(9)
+    batch = stub.sample(cfg, rng)
+    params = {name: p + 0.3 * rng.normal(size=p.shape) for name, p in stub.init(cfg, rng).items()}
+    grads = stub.loss_and_grad(cfg, params, batch)[1]
+    assert grads.keys() == params.keys()
+    for name, p in params.items():
+        for place in np.ndindex(p.shape):
+            losses = []
+            for eps in (1e-5, -1e-5):
+                moved = p.copy()
+                moved[place] += eps
+                losses.append(stub.loss_and_grad(cfg, params | {name: moved}, batch)[0])
+            assert (losses[0] - losses[1]) / 2e-5 == pytest.approx(grads[name][place], abs=1e-8)
