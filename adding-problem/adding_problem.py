@@ -12,8 +12,9 @@ through time and Adam. The preset `truncated` uses the paper's gradient, which i
 through a gate or a cell input; `paper_literal` is the paper's whole recipe, with online steepest descent. The control
 `rnn` is a tanh RNN with the same data, optimiser and number of updates.
 
-Differs: the headline has the paper's net of 93 weights and its gate biases, but the exact gradient, Adam with a falling
-rate, mini-batches of 16 and normal initial weights; `paper_literal` has none of these changes.
+Differs: the headline has the paper's net of 93 weights and its gate biases, but a linear output unit, the exact
+gradient, Adam with a falling rate, mini-batches of 16 and normal initial weights; `paper_literal` has none of these
+changes.
 """
 
 import argparse
@@ -36,6 +37,7 @@ class Config:
     cell: str = "lstm"  # "lstm" (1997, no forget gate), "forget" (2000, one cell per block) or "rnn" (tanh units)
     blocks: int = 2  # memory blocks (units of the RNN)
     cells: int = 2  # memory cells per block
+    output: str = "linear"  # output unit, "linear" or "sigmoid" (paper)
     gradient: str = "full"  # "full" backpropagation through time or "truncated" as in the paper's appendix
     optimizer: str = "adam"  # "adam", or "sgd": steepest descent with constant rate and no clipping
     rate: float = 0.08  # learning rate
@@ -52,6 +54,7 @@ class Config:
         words = {
             "marks": ("paper", "halves"),
             "cell": ("lstm", "forget", "rnn"),
+            "output": ("linear", "sigmoid"),
             "gradient": ("full", "truncated"),
             "optimizer": ("adam", "sgd"),
             "init": ("normal", "uniform"),
@@ -86,11 +89,12 @@ PRESETS: dict[str, dict] = {
     "forget": {"cell": "forget", "blocks": 4, "cells": 1, "in_bias_step": 0.0},
     "halves": {"marks": "halves"},
     "paper_literal": {
+        "output": "sigmoid",
         "gradient": "truncated",
         "optimizer": "sgd",
         "rate": 0.5,
         "batch": 1,
-        "updates": 500000,
+        "updates": 250000,
         "init": "uniform",
         "stop": "criterion",
     },
@@ -168,7 +172,7 @@ def sample(cfg: Config, rng: np.random.Generator, count: int | None = None) -> B
 
 
 def init(cfg: Config, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Weights W (units, sources), and V (cells), c (1) of the linear output, in float32.
+    """Weights W (units, sources), and V (cells), c (1) of the output, in float32.
 
     Rows of an LSTM's W: output gates, input gates, forget gates if any, cell inputs. Columns: the constant 1, the two
     inputs, the cell outputs and, in the cell of 1997, the output and input gates of the step before.
@@ -217,10 +221,18 @@ def run(cfg: Config, params: dict[str, np.ndarray], x: np.ndarray) -> tuple[dict
     return untied, (rnn_forward if cfg.cell == "rnn" else lstm_forward)(untied, x)
 
 
-def read_out(params: dict[str, np.ndarray], trace: Trace, length: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    """Logistic function of an array of any shape; the tanh form cannot overflow."""
+    return 0.5 + 0.5 * np.tanh(0.5 * x)
+
+
+def read_out(
+    cfg: Config, params: dict[str, np.ndarray], trace: Trace, length: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Outputs (B,) after each sequence's last pair, and the cell outputs (n, B) they are read from."""
     y = trace.act[length, 3 : 3 + len(params["V"]), np.arange(len(length))].T
-    return params["V"] @ y + params["c"], y
+    net = params["V"] @ y + params["c"]
+    return sigmoid(net) if cfg.output == "sigmoid" else net, y
 
 
 def error_and_grad(
@@ -228,13 +240,13 @@ def error_and_grad(
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Errors (B,) of the outputs, and the gradient of half their mean square by bptt, truncated or rnn_bptt."""
     untied, trace = run(cfg, params, batch.x)
-    output, y = read_out(params, trace, batch.length)
+    output, y = read_out(cfg, params, trace, batch.length)
     error = (output - batch.target).astype(output.dtype)
-    share = error / len(error)
-    dz = backward(untied, trace, batch.length, np.outer(params["V"], share))
+    delta = error / len(error) * (output * (1 - output) if cfg.output == "sigmoid" else 1)
+    dz = backward(untied, trace, batch.length, np.outer(params["V"], delta))
     E, F = tying(cfg)
     dW = np.tensordot(dz, trace.act[:-1, : F.shape[1]], ((0, 2), (0, 2)))
-    return error, {"W": E.T @ dW @ F.T, "V": y @ share, "c": share.sum(keepdims=True)}
+    return error, {"W": E.T @ dW @ F.T, "V": y @ delta, "c": delta.sum(keepdims=True)}
 
 
 def loss_and_grad(cfg: Config, params: dict[str, np.ndarray], batch: Batch) -> tuple[float, dict[str, np.ndarray]]:
@@ -280,7 +292,7 @@ def evaluate(cfg: Config, params: dict[str, np.ndarray], test: Batch) -> tuple[d
     state_drift: mean |s(t) - s(t-1)| over the unmarked steps of the sequences.
     """
     _, trace = run(cfg, params, test.x)
-    output, _ = read_out(params, trace, test.length)
+    output, _ = read_out(cfg, params, trace, test.length)
     error = np.abs(output - test.target)
     step = np.arange(len(test.x))[:, None]
     unmarked = (test.x[:, 1] == 0) & (step < test.length)
