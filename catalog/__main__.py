@@ -78,7 +78,8 @@ def run_command(args: argparse.Namespace) -> int:
             print(f"{record['cpu_s']:.1f} s of CPU time", flush=True)
         print(f"\nClaims on seed {args.seed} alone (RESULTS.md judges them over the recorded seeds):\n")
         head = [*render.CLAIM_HEAD[:4], "this run", "seeds", "holds"]
-        print(re.sub(r"\*\*|`", "", render.table(head, render.claim_rows(stub, found))))
+        rows = [[str(cell).strip("`") for cell in row] for row in render.claim_rows(stub, found)]
+        print(render.table(head, rows))
     return 0 if args.slugs else list_command(args)
 
 

@@ -11,7 +11,7 @@ from catalog import claims, runs
 from catalog.stubs import TOTAL, CatalogError, Stub, eras, find
 
 GENERATED = "<!-- Written by `python3 -m catalog render` from the recorded runs; do not edit. -->"
-HOLDS = {True: "**yes**", False: "no", None: "not measured"}
+HOLDS = {True: "yes", False: "no", None: "not measured"}
 CLAIM_HEAD = ["claim", "says", "the paper", "must hold", "measured (range over seeds)", "seeds", "holds"]
 RERUN = """## Run it again
 
