@@ -119,6 +119,8 @@ CLAIMS = (
     ("C8", "a tanh RNN stays at chance", "BPTT and RTRL fail at such lags (5.2)", "min(rnn.wrong) >= 1900"),
     ("C9", "stored values hardly drift", "no harmful drift (5.4)", "median(lstm.state_drift) <= 0.01"),
     ("C10", "the truncated gradient suffices", "ours", "mean(truncated.wrong <= 130) >= 0.8"),
+    ("O1", "forget gates do no harm, 9 of 10 trials", "ours", "mean(forget.wrong <= 3) >= 0.9"),
+    ("O2", "the reference's easier task, its error 4.4e-5", "ours", "max(halves.mse) <= 4.4e-5"),
     ("C11", "the paper's recipe: at most 3 wrong", "never more than 3 (5.4)", "max(paper_literal.wrong) <= 3"),
     ("C11b", "the paper's recipe: sequences", "74,000 (table 7)", "mean(paper_literal.presentations) <= 150000"),
 )

@@ -59,3 +59,7 @@ def test_rules_notice_missing_files_and_empty_tests(toy):
     edit(stub.folder / "README.md", ("## Files", "## Things"))
     assert any("sections" in line for line in rules["readme"](stub))
     assert todo(stub)
+
+
+def test_the_tool_stays_small():
+    assert sum(len(path.read_text().splitlines()) for path in (ROOT / "catalog").glob("*.py")) < 1000
