@@ -22,12 +22,11 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
-from memory_cell import Trace, bptt, lstm_forward, rnn_bptt, rnn_forward, truncated
+from memory_cell import Trace, bptt, kinds, lstm_forward, rnn_bptt, rnn_forward, truncated, tying, weight_grad
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Config:
     optimizer: str = "adam"  # "adam", or "sgd": steepest descent with constant rate and no clipping
     rate: float = 0.08  # learning rate
     batch: int = 16  # sequences per update
-    updates: int = 5000  # weight updates
+    updates: int = 4500  # weight updates
     init: str = "normal"  # "normal": N(0, 0.3); "uniform": U[-0.1, 0.1] (paper)
     in_bias: float = -3.0  # bias of the first input gate
     in_bias_step: float = -3.0  # added for every further block (paper: -3, -6)
@@ -98,8 +97,8 @@ PRESETS: dict[str, dict] = {
         "init": "uniform",
         "stop": "criterion",
     },
-    "paper_t500": {"lag": 500, "updates": 10000, "rate": 0.06, "in_bias": -4.0},
-    "paper_t1000": {"lag": 1000, "updates": 15000, "rate": 0.06, "in_bias": -4.0},
+    "paper_t500": {"lag": 500, "updates": 8000, "rate": 0.06, "in_bias": -4.0},
+    "paper_t1000": {"lag": 1000, "updates": 12000, "rate": 0.06, "in_bias": -4.0},
     "smoke": {"lag": 50, "updates": 1500},
 }
 
@@ -172,6 +171,8 @@ def sample(cfg: Config, rng: np.random.Generator, count: int | None = None) -> B
 
 # Model
 
+GATES = {"lstm": (2, 2), "forget": (3, 0), "rnn": (0, 0)}  # kinds of gates a block has, and how many are fed back
+
 
 def init(cfg: Config, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Weights W (units, sources), and V (cells), c (1) of the output, in float32.
@@ -195,32 +196,11 @@ def init(cfg: Config, rng: np.random.Generator) -> dict[str, np.ndarray]:
     return {name: p.astype(np.float32) for name, p in params.items()}
 
 
-@lru_cache
-def tying(cfg: Config) -> tuple[np.ndarray, np.ndarray]:
-    """Matrices E, F such that E W F gives every cell gates of its own: copies of the gates of its block.
-
-    With them the loops over time know only cells and no blocks. What a gate feeds back comes from C equal copies,
-    so F divides it by C.
-    """
-    gates, fed_back = {"lstm": (2, 2), "forget": (3, 0), "rnn": (0, 0)}[cfg.cell]
-    n = cfg.blocks * cfg.cells
-    copies = np.repeat(np.eye(cfg.blocks), cfg.cells, axis=0)  # (n, J)
-    E = np.zeros(((gates + 1) * n, gates * cfg.blocks + n), np.float32)
-    E[: gates * n, : gates * cfg.blocks], E[gates * n :, gates * cfg.blocks :] = (
-        np.kron(np.eye(gates), copies),
-        np.eye(n),
-    )
-    F = np.zeros((3 + n + fed_back * cfg.blocks, 3 + n + fed_back * n), np.float32)
-    F[: 3 + n, : 3 + n] = np.eye(3 + n)
-    F[3 + n :, 3 + n :] = np.kron(np.eye(fed_back), copies.T / cfg.cells)
-    return E, F
-
-
-def run(cfg: Config, params: dict[str, np.ndarray], x: np.ndarray) -> tuple[dict[str, np.ndarray], Trace]:
-    """Untie the weights and run the net over x (T, 2, B); returns the untied weights and all activations."""
-    E, F = tying(cfg)
-    untied = {**params, "W": E @ params["W"] @ F}
-    return untied, (rnn_forward if cfg.cell == "rnn" else lstm_forward)(untied, x)
+def run(cfg: Config, params: dict[str, np.ndarray], x: np.ndarray) -> tuple[np.ndarray, Trace]:
+    """Run the net over x (T, 2, B); returns W with gates of its own for every cell, and all activations."""
+    E, F = tying(2, cfg.blocks, cfg.cells, *GATES[cfg.cell])
+    W = E @ params["W"] @ F
+    return W, (rnn_forward if cfg.cell == "rnn" else lstm_forward)(W, x, len(params["V"]))
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
@@ -232,7 +212,7 @@ def read_out(
     cfg: Config, params: dict[str, np.ndarray], trace: Trace, length: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Outputs (B,) after each sequence's last pair, and the cell outputs (n, B) they are read from."""
-    y = trace.act[length, 3 : 3 + len(params["V"]), np.arange(len(length))].T
+    y = trace.y[length, :, np.arange(len(length))].T
     net = params["V"] @ y + params["c"]
     return sigmoid(net) if cfg.output == "sigmoid" else net, y
 
@@ -241,14 +221,15 @@ def error_and_grad(
     cfg: Config, params: dict[str, np.ndarray], batch: Batch, backward: Callable
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Errors (B,) of the outputs, and the gradient of half their mean square by bptt, truncated or rnn_bptt."""
-    untied, trace = run(cfg, params, batch.x)
+    W, trace = run(cfg, params, batch.x)
     output, y = read_out(cfg, params, trace, batch.length)
     error = (output - batch.target).astype(output.dtype)
     delta = error / len(error) * (output * (1 - output) if cfg.output == "sigmoid" else 1)
-    dz = backward(untied, trace, batch.length, np.outer(params["V"], delta))
-    E, F = tying(cfg)
-    dW = np.tensordot(dz, trace.act[:-1, : F.shape[1]], ((0, 2), (0, 2)))
-    return error, {"W": E.T @ dW @ F.T, "V": y @ delta, "c": delta.sum(keepdims=True)}
+    dy = np.zeros((len(batch.x), *y.shape), y.dtype)
+    dy[batch.length - 1, :, np.arange(len(delta))] = np.outer(delta, params["V"])
+    dz = backward(W, trace, dy)
+    E, F = tying(2, cfg.blocks, cfg.cells, *GATES[cfg.cell])
+    return error, {"W": E.T @ weight_grad(dz, trace) @ F.T, "V": y @ delta, "c": delta.sum(keepdims=True)}
 
 
 def loss_and_grad(cfg: Config, params: dict[str, np.ndarray], batch: Batch) -> tuple[float, dict[str, np.ndarray]]:
@@ -325,9 +306,9 @@ def train(cfg: Config, rng: np.random.Generator) -> Iterator[Snapshot]:
         metrics, output, trace = evaluate(cfg, params, test)
         metrics["presentations"] = presentations
         copies = {name: p.copy() for name, p in params.items()}
-        n, few = len(params["V"]), slice(8)
-        in_gate = trace.act[1:, 3 + 2 * n : 3 + 3 * n, few].copy()
-        return Snapshot(update * cfg.batch, metrics, copies, trace.s[1:, :, few].copy(), in_gate, test, output)
+        in_gate = kinds(trace.unit, len(params["V"]))[1]
+        few = (slice(1, None), slice(None), slice(8))
+        return Snapshot(update * cfg.batch, metrics, copies, trace.s[few].copy(), in_gate[few].copy(), test, output)
 
     for update in range(cfg.updates):
         if update in looks:

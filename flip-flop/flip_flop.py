@@ -117,14 +117,10 @@ def sample(rng: np.random.Generator, T: int, B: int, p_a: float, p_b: float, p_x
     u = rng.random((T, B))
     edges = np.cumsum([0, p_a, p_b, p_x])
     events = np.stack([(lo <= u) & (u < hi) for lo, hi in zip(edges[:-1], edges[1:], strict=True)], axis=2)
-    d, since = np.zeros((T, B)), np.empty((T, B), int)
-    last, age = np.zeros(B), np.full(B, T)
-    for t in range(T):
-        a, b = events[t, :, 0], events[t, :, 1]
-        last = np.where(a, 0.0, np.where(b, 1.0, last))
-        age = np.where(a | b, 0, age + 1)
-        d[t], since[t] = last, age
-    return World(events.astype(float), d, since)
+    a, b, t = events[..., 0], events[..., 1], np.arange(T)[:, None]
+    latest = np.maximum.accumulate(np.where(a | b, t, -1 - T))  # step of the last A or B; -1 - T before the first
+    d = (latest >= 0) & np.take_along_axis(b, latest.clip(min=0), axis=0)
+    return World(events.astype(float), d.astype(float), t - latest)
 
 
 def hurt(action: np.ndarray, d: np.ndarray) -> np.ndarray:
@@ -337,7 +333,8 @@ def train(cfg: Config, rng: np.random.Generator) -> Iterator[Snapshot]:
     looks = {total * k // cfg.snapshots for k in range(cfg.snapshots + 1)}
     for update in range(total + 1):
         step = update * cfg.batch * cfg.episode
-        unsolved = steps_to_solve == np.inf and update % cfg.check == 0  # does not depend on the looks
+        # C is tested for a solution whether or not there is a look, as soon as it learns
+        unsolved = steps_to_solve == np.inf and update % cfg.check == 0 and update > alone
         if update in looks or unsolved:
             ok = right(cfg, C, tests)
             if unsolved and ok[:, :n].mean() >= 0.999:

@@ -167,8 +167,11 @@ def fits(runs: Runs, train: np.ndarray) -> np.ndarray:
 
     The machine never sees the examples, so one run is a candidate for all training sets.
     """
-    right = is_right(train.reshape(-1, INPUTS), runs.weights.T.astype(np.float32))  # (sets * 3, runs)
-    return right.reshape(len(train), 3, -1).all(axis=1).T & (runs.status != WAITING)[:, None]
+    fit = np.zeros((len(runs.size), len(train)), bool)
+    candidates = np.flatnonzero((runs.wp > 0) & (runs.status != WAITING))  # all weights 0 fit nothing
+    w = runs.weights[candidates].T.astype(np.float32)
+    fit[candidates] = is_right(train.reshape(-1, INPUTS), w).reshape(len(train), 3, -1).all(axis=1).T
+    return fit
 
 
 # Three searches
@@ -271,7 +274,7 @@ def probabilistic_search(cfg: Config, problem: Problem, rng: np.random.Generator
     latest = (np.zeros(INPUTS),)
     yield Snapshot(0, dict(metrics), *latest)
 
-    total, fit_at, cells, weights = 0, np.zeros(0, int), np.zeros(0, int), np.zeros((0, INPUTS), np.int16)
+    total, fit_at, cells, generalises = 0, np.zeros(0, int), np.zeros(0, int), np.zeros(0, bool)
     while len(fit_at) < cfg.searches:
         runs = start(BATCH)
         runs.limit[:] = np.minimum(2 ** (5 + rng.geometric(0.5, BATCH)), cfg.max_steps)
@@ -281,18 +284,18 @@ def probabilistic_search(cfg: Config, problem: Problem, rng: np.random.Generator
         total += BATCH
         fit_at = np.append(fit_at, total - BATCH + new + 1)[: cfg.searches]
         cells = np.append(cells, runs.size[new])[: cfg.searches]
-        weights = np.append(weights, runs.weights[new], axis=0)[: cfg.searches]
+        accuracy = unseen_accuracy(runs.weights[new], np.repeat(train, len(new), axis=0), problem)
+        generalises = np.append(generalises, accuracy == 1)[: cfg.searches]
         runs_to_fit = np.diff(fit_at, prepend=0)
         if len(new):
             metrics["mean_runs"] = float(runs_to_fit.mean())
             metrics["deviation"] = abs(metrics["mean_runs"] / predicted - 1)
             metrics["short_fits"] = float((cells <= cfg.max_cells).mean())
             metrics["short_deviation"] = abs(metrics["mean_runs"] / metrics["short_fits"] / predicted - 1)
-            generalise = unseen_accuracy(weights, np.repeat(train, len(weights), axis=0), problem) == 1
-            metrics["generalising"] = float(generalise.mean())
+            metrics["generalising"] = float(generalises.mean())
             shown = new[-1]
             program = runs.memory[shown, : runs.size[shown]].copy()
-            latest = weights[-1], program, int(runs.ip[shown])
+            latest = runs.weights[shown].copy(), program, int(runs.ip[shown])
         yield Snapshot(total, dict(metrics), *latest, runs_to_fit=runs_to_fit)
 
 

@@ -3,7 +3,6 @@
 import ast
 import re
 import sys
-from collections import Counter
 
 from PIL import Image
 
@@ -48,9 +47,11 @@ def todo(stub: Stub) -> list[str]:
 
 
 def module_names(stub: Stub) -> list[str]:
-    """Python keeps one module per name, so two folders may not share one."""
-    counts = Counter(path.stem for other in stubs.find(stub.root) for path in other.folder.glob("*.py"))
-    return [f"module name {p.stem} is taken by another folder" for p in stub.folder.glob("*.py") if counts[p.stem] > 1]
+    """Python keeps one module per name, so folders may share a name only if they share the text."""
+    texts = {}
+    for path in (path for other in stubs.find(stub.root) for path in other.folder.glob("*.py")):
+        texts.setdefault(path.name, set()).add(path.read_text())
+    return [f"{p.name} is another text in another folder" for p in stub.folder.glob("*.py") if len(texts[p.name]) > 1]
 
 
 def docstring(stub: Stub) -> list[str]:
