@@ -102,7 +102,7 @@ def recall_by_delay(runs: dict[str, list[stub.Snapshot]]) -> Figure:
         ax.set(xscale="log", xlabel="distractors before the question (grey: in training)", xlim=(1, stub.LONGEST))
     axes[0].axhline(0.5, color="C2", linewidth=1)
     axes[0].set(ylabel="share of bits right", ylim=(0.3, 1.05), title="Recall")
-    axes[1].set(yscale="log", ylabel="squared error", title="Error")
+    axes[1].set(yscale="log", ylim=(1e-7, 10), ylabel="squared error", title="Error")
     axes[0].legend(loc="center left", bbox_to_anchor=(0.02, 0.62))
     return figure
 
@@ -115,7 +115,7 @@ def what_protects(runs: dict[str, list[stub.Snapshot]]) -> Figure:
             runs[preset][-1].episode, ("C7", "C0", "C5"), ("gate g", "overlap |k . q|", "mean |v|"), strict=False
         ):
             ax.plot(values, "o-", color=color, markersize=3, label=label)
-        ax.set(xlabel="step (0: the pattern to store)", yscale="log", title=title)
+        ax.set(xlabel="step (0: the pattern to store)", yscale="log", ylim=(1e-5, 10), title=title)
     axes[0].set_ylabel("gate, overlap, value")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
