@@ -84,6 +84,18 @@ def draw_tape(ax: Axes, cells: tuple[Cell, ...], active: int | None) -> None:
     ax.axis("off")
 
 
+def draw_cost(axes: plt.Axes, solved: tuple[stub.Solved, ...]) -> None:
+    """Time steps that the search for every task has cost."""
+    axes.clear()
+    for family, first in (("anbn", 0), ("hanoi", 30)):
+        tasks = [s for s in solved if s.family == family]
+        axes.plot([first + s.n for s in tasks], [s.steps for s in tasks], "o", color="C0", markersize=3.5)
+    axes.axvline(30.5, color="C2", linewidth=0.8)
+    axes.set_yscale("log")
+    axes.set(xlim=(0, 61), ylim=(1, 1e7), ylabel="time steps", xticks=[1, 15, 30, 45, 60])
+    axes.set_xticklabels(["1", "$1^n2^n$", "30", "Hanoi", "30 disks"])
+
+
 def film(snapshots: list[stub.Snapshot], path: Path) -> None:
     """Left the tree of programs, the tape and the cost of each task; right the disks and the active calls."""
     figure = plt.figure(figsize=(8.8, 5))
@@ -98,16 +110,6 @@ def film(snapshots: list[stub.Snapshot], path: Path) -> None:
     # Every second look at the search, then the solver cell by cell, then its moves.
     looks = [("search", s) for s in snapshots[::2]]
     frames = looks + [("found", k) for k in range(len(solver) + 1)] + [("runs", k) for k in range(len(moves))]
-
-    def draw_cost(solved: tuple[stub.Solved, ...]) -> None:
-        cost_ax.clear()
-        for family, first in (("anbn", 0), ("hanoi", 30)):
-            tasks = [s for s in solved if s.family == family]
-            cost_ax.plot([first + s.n for s in tasks], [s.steps for s in tasks], "o", color="C0", markersize=3.5)
-        cost_ax.axvline(30.5, color="C2", linewidth=0.8)
-        cost_ax.set_yscale("log")
-        cost_ax.set(xlim=(0, 61), ylim=(1, 1e7), ylabel="time steps", xticks=[1, 15, 30, 45, 60])
-        cost_ax.set_xticklabels(["1", "$1^n2^n$", "30", "Hanoi", "30 disks"])
 
     def draw(k: int) -> None:
         stage, value = frames[k]
@@ -124,7 +126,7 @@ def film(snapshots: list[stub.Snapshot], path: Path) -> None:
             f"{len(solved)} of 60 tasks solved, the last by program {solved[-1].program}" if solved else "No program"
         )
         tape_ax.set_title(newest if stage == "search" else "The solver")
-        draw_cost(solved)
+        draw_cost(cost_ax, solved)
         draw_pegs(pegs_ax, moves[value][2] if stage == "runs" else (0,) * DISKS)
         pegs_ax.set_title(f"Move {value + 1} of {len(moves)}" if stage == "runs" else f"{DISKS} disks")
         calls_ax.clear()
