@@ -164,7 +164,8 @@ def cost_against_vocabulary(runs: dict[str, list[stub.Snapshot]]) -> Figure:
                 gave_up = np.isinf(run["hanoi_steps"])
                 x = size * (0.97 + 0.03 * k)  # side by side
                 left.plot(x, run["hanoi_spent"], "^" if gave_up else "o", color=line, alpha=0.6, markersize=4)
-                medians[x] = np.median([run["hanoi_spent"] for run in found])
+                if not gave_up:
+                    medians[x] = np.median([run["hanoi_spent"] for run in found])
         left.plot(list(medians), list(medians.values()), color=line, linewidth=0.8)
         left.text(0.04, 0.93 - 0.07 * k, name, color=line, transform=left.transAxes)
     left.text(0.04, 0.72, "▲ gave up there", color="C2", transform=left.transAxes, fontsize=9)
