@@ -57,7 +57,7 @@ def test_looking_changes_nothing_and_test_data_is_apart(stub):
 
 
 @pytest.mark.parametrize(
-    "words", [["--preset", "none"], ["--seed", "x"], ["--no-such-flag"], ["--snapshots", "0"], ["--seed", "-1"]]
+    "words", [["--preset", "no-such"], ["--seed", "x"], ["--no-such-flag"], ["--snapshots", "0"], ["--seed", "-1"]]
 )
 def test_wrong_input_is_one_line_and_status_2(stub, words):
     done = subprocess.run([sys.executable, str(stub.path), *words], capture_output=True, text=True)
