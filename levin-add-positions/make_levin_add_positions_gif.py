@@ -17,6 +17,7 @@ import levin_add_positions as stub
 from visualize_levin_add_positions import FIT, TRIED, listing
 
 SNAPSHOTS = 80
+FILMED = tuple(stub.PRESETS)  # presets the film can show
 
 
 def write_gif(figure: Figure, draw: Callable[[int], None], frames: int, path: Path, ms: int) -> None:
@@ -92,7 +93,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.error = lambda message: parser.exit(2, f"{parser.prog}: {message} (see --help)\n")
     parser.add_argument("--seed", type=int, default=0, help="default 0")
-    parser.add_argument("--preset", choices=stub.PRESETS, default=next(iter(stub.PRESETS)), help="default %(default)s")
+    parser.add_argument("--preset", choices=FILMED, default=FILMED[0], help="default %(default)s")
     default_out = Path(__file__).with_name(f"{stub.__name__}.gif")
     parser.add_argument("--out", type=Path, default=default_out, help=f"file (default {default_out.name})")
     args = parser.parse_args(argv)

@@ -16,6 +16,7 @@ from PIL import Image
 import noise_free_long_lag as stub
 
 SNAPSHOTS = 110
+FILMED = tuple(stub.PRESETS)  # presets the film can show
 
 
 def film(snapshots: list, path: Path) -> None:
@@ -82,7 +83,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.error = lambda message: parser.exit(2, f"{parser.prog}: {message} (see --help)\n")
     parser.add_argument("--seed", type=int, default=0, help="default 0")
-    parser.add_argument("--preset", choices=stub.PRESETS, default=next(iter(stub.PRESETS)), help="default %(default)s")
+    parser.add_argument("--preset", choices=FILMED, default=FILMED[0], help="default %(default)s")
     default_out = Path(__file__).with_name(f"{stub.__name__}.gif")
     parser.add_argument("--out", type=Path, default=default_out, help=f"file (default {default_out.name})")
     args = parser.parse_args(argv)

@@ -18,6 +18,7 @@ from latch_net import take
 from visualize_rs_two_sequence import activity
 
 SNAPSHOTS = 60
+FILMED = tuple(name for name in stub.PRESETS if name != "reference" and "latch" not in name and "bptt" not in name)
 FOLLOW = 24  # frames that follow the solution
 
 
@@ -81,7 +82,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.error = lambda message: parser.exit(2, f"{parser.prog}: {message} (see --help)\n")
     parser.add_argument("--seed", type=int, default=0, help="default 0")
-    parser.add_argument("--preset", choices=stub.PRESETS, default=next(iter(stub.PRESETS)), help="default %(default)s")
+    parser.add_argument("--preset", choices=FILMED, default=FILMED[0], help="default %(default)s")
     default_out = Path(__file__).with_name(f"{stub.__name__}.gif")
     parser.add_argument("--out", type=Path, default=default_out, help=f"file (default {default_out.name})")
     args = parser.parse_args(argv)

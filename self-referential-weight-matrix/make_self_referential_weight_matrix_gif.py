@@ -17,6 +17,7 @@ import hidden_function as task
 import self_referential_weight_matrix as stub
 
 SNAPSHOTS = 40
+FILMED = tuple(name for name in stub.PRESETS if stub.PRESETS[name].get("net", "srwm") == "srwm")
 STAGES = (0, 0.025, 0.05, 0.1, 0.3, 1)  # shares of the training
 XOR, HELD = 6, 3  # a function, and for how many frames the end of an episode is shown
 KINDS = ("y", "k", "q", "beta")
@@ -113,7 +114,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.error = lambda message: parser.exit(2, f"{parser.prog}: {message} (see --help)\n")
     parser.add_argument("--seed", type=int, default=0, help="default 0")
-    parser.add_argument("--preset", choices=stub.PRESETS, default=next(iter(stub.PRESETS)), help="default %(default)s")
+    parser.add_argument("--preset", choices=FILMED, default=FILMED[0], help="default %(default)s")
     default_out = Path(__file__).with_name(f"{stub.__name__}.gif")
     parser.add_argument("--out", type=Path, default=default_out, help=f"file (default {default_out.name})")
     args = parser.parse_args(argv)

@@ -28,8 +28,9 @@ def test_pictures(stub, tmp_path):
         path = tmp_path / f"{draw.__name__}.png"
         draw(runs).savefig(path)
         assert path.stat().st_size > 3000, f"{draw.__name__} drew nothing"
-    film = tmp_path / "film.gif"
-    stubs.load(stub, f"make_{stub.module}_gif").film([first, last], film)
+    film, maker = tmp_path / "film.gif", stubs.load(stub, f"make_{stub.module}_gif")
+    assert maker.FILMED[0] == next(iter(module.PRESETS)) and set(maker.FILMED) <= set(module.PRESETS)
+    maker.film([first, last], film)
     with Image.open(film) as image:
         assert image.format == "GIF" and image.n_frames >= 2
     assert sorted(p.suffix for p in tmp_path.iterdir()) == sorted([".gif"] + [".png"] * len(figures.FIGURES))

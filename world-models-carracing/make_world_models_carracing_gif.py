@@ -19,6 +19,7 @@ import vision_memory as vm
 import world_models_carracing as stub
 
 SNAPSHOTS = 41
+FILMED = tuple(name for name in stub.PRESETS if name != "fixed_track")  # presets the film can show
 SHOWN = (1, 5, 20)  # generations, and the last
 FRAMES = 22  # of each drive
 TRACK = 2  # of the test tracks
@@ -117,7 +118,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.error = lambda message: parser.exit(2, f"{parser.prog}: {message} (see --help)\n")
     parser.add_argument("--seed", type=int, default=0, help="default 0")
-    parser.add_argument("--preset", choices=stub.PRESETS, default=next(iter(stub.PRESETS)), help="default %(default)s")
+    parser.add_argument("--preset", choices=FILMED, default=FILMED[0], help="default %(default)s")
     default_out = Path(__file__).with_name(f"{stub.__name__}.gif")
     parser.add_argument("--out", type=Path, default=default_out, help=f"file (default {default_out.name})")
     args = parser.parse_args(argv)
