@@ -44,14 +44,14 @@ def write_atomically(path: Path, text: str) -> None:
     os.replace(unfinished, path)
 
 
-def add(stub: Stub, record: dict) -> None:
-    """Add a record, replacing an older one of the same preset and seed; safe against other writers and crashes."""
+def add(stub: Stub, *new: dict) -> None:
+    """Add records in place of older ones, and drop those of presets that are gone; others may do so meanwhile."""
     folder = os.open(stub.folder, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)  # ends with the process, even by kill -9
-        kept = [r for r in load(stub) if (r["preset"], r["seed"]) != (record["preset"], record["seed"])]
+        rows = {(r["preset"], r["seed"]): r for r in [*load(stub), *new] if r["preset"] in stub.presets}
         lines = []
-        for row in sorted([*kept, record], key=lambda row: (row["preset"], row["seed"])):
+        for _, row in sorted(rows.items()):
             metrics = {name: None if math.isinf(value) else value for name, value in row["metrics"].items()}
             lines.append(json.dumps({**row, "metrics": metrics}) + "\n")
         write_atomically(stub.folder / "runs.jsonl", "".join(lines))

@@ -34,6 +34,8 @@ def failure(process: subprocess.Popen, stderr: str) -> str:
 
 def sweep(jobs: list[Job], at_once: int) -> int:
     """Run all pending jobs; returns 0, or 1 if any failed, after a line for each failure. Ctrl-C stops the workers."""
+    for stub in {stub.slug: stub for stub, _, _ in jobs}.values():
+        runs.add(stub)  # only drops what is left of presets that are gone
     todo = pending(jobs)
     print(f"{len(jobs) - len(todo)} of {len(jobs)} runs are recorded and fresh, {len(todo)} to do")
     running, stopped, failures = set(), threading.Event(), []

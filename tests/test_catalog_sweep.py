@@ -100,6 +100,14 @@ def test_rewording_keeps_records_and_changing_the_experiment_makes_them_stale(to
     assert "headline: stale record of seed 0" in capsys.readouterr().err
 
 
+def test_a_sweep_drops_records_of_presets_that_are_gone(toy):
+    stub = toy()
+    main(["--root", str(stub.root), "sweep", stub.slug, "--seeds", "0-1"])
+    edit(stub.path, ('"untrained": {"rate": 1e-9}', '"unmoved": {"rate": 1e-9}'))
+    main(["--root", str(stub.root), "sweep", stub.slug, "--preset", "smoke"])
+    assert recorded(stub) == {("headline", 0), ("headline", 1), ("smoke", 0)}
+
+
 @pytest.mark.parametrize("damage", ["{half a rec", '{"preset": "headline"}', "[]", "null", '{"seed": 1e999}'])
 def test_a_damaged_line_is_named(toy, damage):
     stub = toy()
