@@ -1,5 +1,6 @@
 """Facts about self-referential weight matrices: gradients, what a rewrite is, what cannot be known without memory."""
 
+import time
 from itertools import permutations
 
 import numpy as np
@@ -145,3 +146,19 @@ def test_what_is_possible_without_memory():
         assert (batch.x[4:, :, [task.LABEL, task.LABEL + 3, 6]] == 0).all()
     seen, unseen = task.split("unseen", np.random.default_rng(6))
     assert sorted([*seen, *unseen]) == list(range(16)) and len(unseen) == 4
+
+
+def test_cost_of_a_step_in_the_net_of_1993():
+    """It does not grow with the episode, and with the connections at most like (n_conn log n_conn)^1.2."""
+
+    def seconds(hidden: int, steps: int) -> float:
+        net, batch, best = introspective.layout(hidden), introspective.all_episodes(), np.inf
+        for _ in range(5):
+            start = time.process_time()
+            introspective.loss_and_grad(net, np.full(len(net.adr), 0.1), batch, steps, 1.0, 1.0)
+            best = min(best, time.process_time() - start)
+        return best / (2 * steps)
+
+    assert seconds(4, 32) <= 1.3 * seconds(4, 4)  # episodes of 64 and 8 steps
+    small, large = (len(net.adr) * net.m for net in map(introspective.layout, (32, 96)))
+    assert seconds(96, 4) / seconds(32, 4) <= (large / small) ** 1.2
