@@ -227,14 +227,14 @@ def evaluate(cfg: Config, A: Net, C: Net, test: np.ndarray) -> tuple[dict[str, f
     itself; error_steps: steps that an error flows back at most.
     Also what the fields of Snapshot from `test` on hold, of the first stream.
     """
-    x, following, L = test[:-1], test[1:], cfg.lag + 1
-    h = run(A, x, np.zeros((STREAMS, cfg.hidden)))
+    x, following, L, streams = test[:-1], test[1:], cfg.lag + 1, test.shape[1]
+    h = run(A, x, np.zeros((streams, cfg.hidden)))
     y = outputs(A, x, h)
     given = probability(y, following)
-    critical = np.concatenate((np.ones((1, STREAMS), bool), given < cfg.confidence))  # nobody predicted the first input
-    c = run(C, x, np.zeros((STREAMS, cfg.chunker)), critical[:-1])
+    critical = np.concatenate((np.ones((1, streams), bool), given < cfg.confidence))  # nobody predicted the first input
+    c = run(C, x, np.zeros((streams, cfg.chunker)), critical[:-1])
     latest = np.maximum.accumulate(np.where(critical[:-1], np.arange(len(x))[:, None], 0))  # C's latest input
-    target_C = outputs(C, x[latest, np.arange(STREAMS)], c)[..., -1]
+    target_C = outputs(C, x[latest, np.arange(streams)], c)[..., -1]
 
     def by_word(array: np.ndarray) -> np.ndarray:
         return array[L - 1 :].reshape(-1, L, *array.shape[1:])  # (words, step of the word, streams, ...)
@@ -268,12 +268,13 @@ def train(cfg: Config, rng: np.random.Generator) -> Iterator[Snapshot]:
     A = Reader(init(init_rng, inputs, cfg.hidden, inputs + coded), inputs)
     C = Reader(init(init_rng, inputs, cfg.chunker, inputs), inputs)
     test = sample(cfg, test_rng, 1 + -(-cfg.tests // STREAMS), STREAMS)
+    few = test[:, :20]  # looks on the way are at some of the streams
     passed = np.zeros((cfg.sequences, cfg.lag + 1), bool)
     streak, sequences = 0, np.inf
     looks = {cfg.sequences * k // cfg.snapshots for k in range(cfg.snapshots)}
 
-    def look(step: int) -> Snapshot:
-        metrics, views = evaluate(cfg, A.net, C.net, test)
+    def look(step: int, on: np.ndarray) -> Snapshot:
+        metrics, views = evaluate(cfg, A.net, C.net, on)
         metrics |= {"sequences": sequences, "products": products(cfg, float(passed[: max(step, 1)].mean()))}
         params = {"A": copy.deepcopy(A.net), "C": copy.deepcopy(C.net)}
         return Snapshot(step, metrics, params, passed[:step].copy(), *views)
@@ -281,7 +282,7 @@ def train(cfg: Config, rng: np.random.Generator) -> Iterator[Snapshot]:
     table = words(cfg.lag)
     for step, first in enumerate(data_rng.integers(2, size=cfg.sequences)):
         if step in looks:
-            yield look(step)
+            yield look(step, few)
         word, fall = table[first][:, None], min(1, 2 - 2 * step / cfg.sequences)
         y = A.read(word)[:-1]
         dy = prediction_errors(y, word)
@@ -298,7 +299,7 @@ def train(cfg: Config, rng: np.random.Generator) -> Iterator[Snapshot]:
                 chunker_dy[..., :-1] *= cfg.predicts == "input"
                 C.learn(chunker_dy, cfg.flow, fall * cfg.chunker_rate)
         A.learn(dy, cfg.flow, fall * cfg.rate)
-    yield look(cfg.sequences)
+    yield look(cfg.sequences, test)
 
 
 def main(argv: list[str] | None = None) -> int:
