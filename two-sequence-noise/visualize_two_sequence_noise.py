@@ -98,7 +98,7 @@ def input_gates(runs: dict[str, list]) -> Figure:
         axes.minorticks_off()
         axes.set(xlabel="step", title=title, xlim=(0.9, 110), ylim=(-0.03, 1.03))
     panels[0].set_ylabel("mean input gate")
-    panels[1].legend(loc="upper right")
+    panels[1].legend(loc="center right")
     return figure
 
 
