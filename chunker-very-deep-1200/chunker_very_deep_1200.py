@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from history_level import Net, Streams, compress, expand, given, level_loss_and_grad, pick, reach
+from history_level import Net, Reading, Streams, climb, distinct, expand, level_loss_and_grad, pick, reach, run, softmax
 
 
 @dataclass(frozen=True)
@@ -273,7 +273,9 @@ class Adam:
             params[name] -= lr_t * m / (np.sqrt(v) + self.eps)
 
 
-def evaluate(cfg: Config, nets: list[Net], test: Streams, final: bool) -> tuple[dict[str, float], tuple]:
+def evaluate(
+    cfg: Config, nets: list[Net], readings: list[Reading], copies: np.ndarray, final: bool
+) -> tuple[dict[str, float], tuple]:
     """Metrics on test sequences, and what Snapshot says from `texts` on, of the first one.
 
     recall: share of sequences whose last symbol was predicted by a level on the way, or for which the top level holds
@@ -281,31 +283,25 @@ def evaluate(cfg: Config, nets: list[Net], test: Streams, final: bool) -> tuple[
     triggers; length_1, ...: mean length of what level 0, ... passes on; depth_ratio: T - 1 over length_1; wrong:
     symbols wrong after decoding (final only); horizon: steps over which the last error stays above 1 % of its size.
     """
-    distinct, first, copies = np.unique(test.symbols, axis=1, return_index=True, return_counts=True)
-    last, each = (distinct >= 0).sum(axis=0) - 1, np.arange(len(copies))
+    symbols, top, net = readings[0].read.symbols, readings[-1].read, nets[-1]
+    last, each = (symbols >= 0).sum(axis=0) - 1, np.arange(len(copies))
 
     def mean(value: np.ndarray) -> float:  # over all test sequences, of which only the distinct ones were run
         return float(value @ copies / copies.sum())
 
-    passed, looks, places, lengths = pick(test, first), [], [], []
-    shown = np.argmin(first)
-    for net in nets:
-        read = passed
-        one, (passed, critical) = pick(read, [shown]), compress(net, read, cfg.confidence)
-        looks.append((one.symbols[:, 0], one.times[:, 0], np.append(0, given(net, one)[:, 0])))
-        places.append((critical, read.times))
-        lengths.append(mean((passed.symbols >= 0).sum(axis=0)))
-    right, end = np.ones(len(each), bool), (read.symbols >= 0).sum(axis=0) - 1
-    if len(read.symbols) > 1:
-        swapped = read.symbols.copy()
-        swapped[end, each] = 1 - distinct[0]  # the other trigger in the last place
-        trigger, other = (given(net, read._replace(symbols=a))[end - 1, each] for a in (read.symbols, swapped))
-        right = (read.times[end, each] < last) | (trigger > other)  # predicted on the way, or by the top level
-    filler = np.log(given(nets[0], pick(test, first)))
+    looks = []
+    for read, own, _ in readings:
+        one = pick(read, [0])
+        looks.append((one.symbols[:, 0], one.times[:, 0], own[: len(one.symbols), 0].copy()))
+    lengths = [mean((reading.passed.symbols >= 0).sum(axis=0)) for reading in readings]
+    end = (top.symbols >= 0).sum(axis=0) - 1
+    p = softmax(run(net, top)[end, each] @ net["V"] + net["c"])  # of the last symbol
+    right = (top.times[end, each] < last) | (p[each, symbols[0]] > p[each, 1 - symbols[0]])
+    filler = np.log(readings[0].own[1:])
     filler = filler.sum(axis=0) - filler[last - 1, each]
-    decoded = passed.symbols
-    for net, place in zip(nets[::-1], places[::-1], strict=True) if final else ():
-        decoded = expand(net, decoded, *place)
+    decoded = readings[-1].passed.symbols
+    for level, reading in zip(nets[::-1], readings[::-1], strict=True) if final else ():
+        decoded = expand(level, decoded, reading.own < cfg.confidence, reading.read.times)
     sizes = reach(net, one)
     metrics = {
         "recall": mean(right),
@@ -313,7 +309,7 @@ def evaluate(cfg: Config, nets: list[Net], test: Streams, final: bool) -> tuple[
         "levels": float(len(nets)),
         **{f"length_{k}": lengths[k - 1] if k <= len(lengths) else 0.0 for k in (1, 2, 3)},
         "depth_ratio": mean(last) / lengths[0],
-        "wrong": float((decoded != distinct[: len(decoded)])[distinct[: len(decoded)] >= 0].sum()) if final else np.nan,
+        "wrong": float((decoded != symbols[: len(decoded)])[symbols[: len(decoded)] >= 0].sum()) if final else np.nan,
         "horizon": float((sizes > 0.01 * sizes[0]).sum()),
     }
     return metrics, (*(tuple(field) for field in zip(*looks, strict=True)), sizes)
@@ -326,11 +322,14 @@ def train(cfg: Config, rng: np.random.Generator) -> Iterator[Snapshot]:
     """
     init_rng, data_rng, test_rng = rng.spawn(3)
     test, streams = sample(cfg, test_rng, cfg.tests), sample(cfg, data_rng, cfg.episodes)
-    few = pick(test, np.arange(min(50, cfg.tests)))
+    few = distinct(pick(test, np.arange(min(50, cfg.tests))))  # for looks on the way
+    known: list[Reading] = []  # what the frozen levels make of them
     nets, step, error_steps = [], 0, 0
 
     def look(final: bool = False) -> Snapshot:
-        metrics, views = evaluate(cfg, nets, test if final else few, final)
+        streams, copies = distinct(test) if final else few
+        readings = climb(nets, streams, cfg.confidence, [] if final else known)
+        metrics, views = evaluate(cfg, nets, readings, copies, final)
         solved = final and metrics["recall"] >= 0.99
         metrics |= {"error_steps": float(error_steps), "episodes": float(step) if solved else np.inf}
         return Snapshot(step, metrics, {f"level {k}": copy.deepcopy(net) for k, net in enumerate(nets)}, *views)
@@ -357,7 +356,8 @@ def train(cfg: Config, rng: np.random.Generator) -> Iterator[Snapshot]:
             if since == patience:
                 break
         before = (streams.symbols >= 0).sum()
-        streams, _ = compress(net, streams, cfg.confidence)
+        streams = climb([net], streams, cfg.confidence, [])[0].passed
+        known = climb(nets, few[0], cfg.confidence, known)
         shorter = len(streams.symbols) > 1 and (streams.symbols >= 0).sum() < 0.9 * before
     yield look(final=True)
 

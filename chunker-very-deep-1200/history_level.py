@@ -12,10 +12,24 @@ class Streams(NamedTuple):
     times: np.ndarray  # (T, B) the time step each of them comes from, 0 ... T-1
 
 
+class Reading(NamedTuple):
+    read: Streams  # inputs of a level
+    own: np.ndarray  # (T, B) probability that it gave each of them, 0 for the first
+    passed: Streams  # what it passes on
+
+
 def pick(streams: Streams, which: np.ndarray) -> Streams:
     """Some of the streams, without what is padding in all of them."""
     T = int((streams.symbols[:, which] >= 0).sum(axis=0).max())
     return Streams(streams.symbols[:T, which], streams.times[:T, which])
+
+
+def distinct(streams: Streams) -> tuple[Streams, np.ndarray]:
+    """The different ones among streams with the same times, and how often each of them occurs."""
+    number: dict[bytes, int] = {}
+    which = [number.setdefault(column.tobytes(), k) for k, column in enumerate(streams.symbols.T)]
+    first, copies = np.unique(which, return_counts=True)
+    return pick(streams, first), copies
 
 
 def elapsed(times: np.ndarray) -> np.ndarray:
@@ -24,17 +38,39 @@ def elapsed(times: np.ndarray) -> np.ndarray:
 
 
 def run(net: Net, streams: Streams) -> np.ndarray:
-    """States h (T+1, B, units) before and after each input: h = tanh(X[symbol] + e elapsed + R h + b)."""
+    """States h (T+1, B, units) before and after each input: h = tanh(X[symbol] + e elapsed + R h + b).
+
+    A few long streams are cut into pieces that run side by side, again and again, each from the state that the piece
+    before it has reached, until that is the state it began with. As nets forget, two or three times are enough.
+    """
     drive = net["X"][streams.symbols] + elapsed(streams.times)[..., None] * net["e"] + net["b"]
+    T, B, H = drive.shape
+    pieces = max(1, T // 40) if B <= 4 else 1
+    if pieces > 1:
+        n = -(-T // pieces)
+        drive = np.concatenate((drive, np.zeros((n * pieces - T, B, H)))).reshape(pieces, n, B, H)
+        drive = np.moveaxis(drive, 1, 0).reshape(n, pieces * B, H)
     h, R = np.zeros((len(drive) + 1, *drive.shape[1:])), net["R"]
-    for t in range(len(drive)):
-        np.tanh(h[t] @ R + drive[t], out=h[t + 1])
+    while True:
+        for t in range(len(drive)):
+            np.tanh(np.dot(h[t], R) + drive[t], out=h[t + 1])
+        if pieces == 1 or (np.abs(h[-1, :-B] - h[0, B:]) < 1e-12).all():
+            break
+        h[0, B:] = h[-1, :-B]
+    if pieces > 1:
+        joined = np.moveaxis(h[1:].reshape(n, pieces, B, H), 1, 0).reshape(-1, B, H)
+        h = np.concatenate((h[:1, :B], joined[:T]))
     return h
+
+
+def product(a: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """a @ matrix for a (T, B, units): numpy makes T products of it, which for a few streams is slower than one."""
+    return (a.reshape(-1, len(matrix)) @ matrix).reshape(*a.shape[:2], -1) if a.shape[1] <= 4 else a @ matrix
 
 
 def predict(net: Net, h: np.ndarray) -> np.ndarray:
     """Probabilities (T-1, B, symbols) of each input but the first, given the inputs before it."""
-    return softmax(h[1:-1] @ net["V"] + net["c"])
+    return softmax(product(h[1:-1], net["V"]) + net["c"])
 
 
 def chosen(p: np.ndarray, symbols: np.ndarray) -> np.ndarray:
@@ -45,11 +81,12 @@ def chosen(p: np.ndarray, symbols: np.ndarray) -> np.ndarray:
 
 
 def given(net: Net, streams: Streams) -> np.ndarray:
-    """Probability (T-1, B) that the net gave each input but the first; 250 streams at a time to save memory."""
-    own = np.ones((len(streams.symbols) - 1, streams.symbols.shape[1]))
+    """Probability (T, B) that the net gave each input, 0 for the first; 250 streams at a time to save memory."""
+    own = np.ones(streams.symbols.shape)
+    own[0] = 0
     for k in range(0, own.shape[1], 250):
         part = pick(streams, np.arange(k, min(k + 250, own.shape[1])))
-        own[: len(part.symbols) - 1, k : k + 250] = chosen(predict(net, run(net, part)), part.symbols)
+        own[1 : len(part.symbols), k : k + 250] = chosen(predict(net, run(net, part)), part.symbols)
     return own
 
 
@@ -63,7 +100,7 @@ def error_signals(net: Net, h: np.ndarray, dh: np.ndarray, flow: int) -> np.ndar
         return delta
     total = delta.copy()
     for k in range(1, flow + 1):  # the errors of all steps go back one step further
-        delta = delta[1:] @ back * slope[:-k]
+        delta = product(delta[1:], back) * slope[:-k]
         total[:-k] += delta
     return total
 
@@ -81,7 +118,7 @@ def level_loss_and_grad(net: Net, streams: Streams, flow: int, emphasis: float =
     loss = -float((weight * np.log(chosen(p, symbols))).sum())
     dy = weight[..., None] * (p - np.eye(K)[symbols[1:]])
     dh = np.zeros_like(h[1:])
-    dh[:-1] = dy @ net["V"].T
+    dh[:-1] = product(dy, net["V"].T)
     delta = error_signals(net, h, dh, flow).reshape(-1, H)
     dy = dy.reshape(-1, K)
     return loss, {
@@ -100,23 +137,32 @@ def reach(net: Net, stream: Streams) -> np.ndarray:
     if len(h) == 0:
         return np.ones(1)
     dh = (softmax(h[-1:] @ net["V"] + net["c"])[0] - np.eye(net["V"].shape[1])[last]) @ net["V"].T
-    sizes = []
-    for state in h[::-1]:
-        sizes.append(np.linalg.norm(dh))
-        dh = dh * (1 - state**2) @ net["R"].T
-    return np.array(sizes)
+    derivatives, slopes, back = [], 1 - h**2, net["R"].T
+    for slope in slopes[::-1]:
+        derivatives.append(dh[0])
+        dh = dh * slope @ back
+    return np.linalg.norm(derivatives, axis=1)
 
 
-def compress(net: Net, streams: Streams, confidence: float) -> tuple[Streams, np.ndarray]:
-    """What a level passes on, moved together, and which inputs (T, B) these are.
-
-    The first input, and every one that was given less probability than `confidence`.
-    """
-    critical = np.concatenate((np.ones((1, streams.symbols.shape[1]), bool), given(net, streams) < confidence))
+def compress(streams: Streams, critical: np.ndarray) -> Streams:
+    """The critical ones (T, B) among the inputs of a level, moved together."""
     T = int(critical.sum(axis=0).max())
     order = np.argsort(~critical, axis=0, kind="stable")[:T]
     symbols, times = (np.take_along_axis(array, order, axis=0) for array in streams)
-    return Streams(np.where(np.arange(T)[:, None] < critical.sum(axis=0), symbols, -1), times), critical
+    return Streams(np.where(np.arange(T)[:, None] < critical.sum(axis=0), symbols, -1), times)
+
+
+def climb(nets: list[Net], streams: Streams, confidence: float, known: list[Reading]) -> list[Reading]:
+    """What every level reads of the streams and passes on, given what the lowest ones do.
+
+    A level passes on its first input, and every one that it gave less probability than `confidence`.
+    """
+    readings = list(known)
+    for net in nets[len(known) :]:
+        read = readings[-1].passed if readings else streams
+        own = given(net, read)
+        readings.append(Reading(read, own, compress(read, own < confidence)))
+    return readings
 
 
 def expand(net: Net, symbols: np.ndarray, critical: np.ndarray, times: np.ndarray) -> np.ndarray:

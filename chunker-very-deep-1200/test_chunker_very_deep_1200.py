@@ -22,7 +22,7 @@ def test_gradient_without_truncation(flow, emphasis):
     """Central differences of the loss, with symbols, elapsed time and padding."""
     net, streams = random_level(stub.Config(hidden=5), 12)
     loss, grads = level.level_loss_and_grad(net, streams, flow, emphasis)
-    last = -np.log(level.given(net, streams)[[8, 10], [0, 1]]).mean()  # the first stream ends two steps earlier
+    last = -np.log(level.given(net, streams)[[9, 11], [0, 1]]).mean()  # the first stream ends two steps earlier
     assert loss == pytest.approx(level.level_loss_and_grad(net, streams, flow)[0] + emphasis * last)
     for name, array in net.items():
         for place in np.ndindex(*array.shape):
@@ -49,26 +49,34 @@ def test_truncated_errors_are_those_of_unrolled_windows(flow):
     assert np.allclose(level.error_signals(net, h, dh, flow), expected, rtol=1e-10, atol=1e-12)
 
 
+def test_pieces_side_by_side_end_in_the_states_of_one_run():
+    """Streams long enough to be cut, through one net that forgets and one that hardly does, step by step."""
+    for gain in (0.5, 1.5):
+        net, streams = random_level(stub.Config(hidden=5), 209)
+        net["R"] *= gain
+        h, gap = np.zeros((2, 5)), level.elapsed(streams.times)
+        for t, state in enumerate(level.run(net, streams)[1:]):
+            h = np.tanh(net["X"][streams.symbols[t]] + gap[t][:, None] * net["e"] + net["b"] + h @ net["R"])
+            assert np.allclose(state, h, rtol=0, atol=1e-9)
+
+
 @pytest.mark.parametrize("task", ["flat", "nested", "noise", "variable"])
 def test_nothing_is_lost(task):
     """What the upper of two levels passes on, and the places, decode to the sequence."""
     cfg = stub.Config(task=task, length=1202 if task == "nested" else 60, noise=0.1 if task == "noise" else 0.0)
     rng = np.random.default_rng(5)
-    streams, places = stub.sample(cfg, rng, 6), []
-    symbols = streams.symbols
+    streams = stub.sample(cfg, rng, 6)
     nets = [stub.init(cfg, rng) for _ in range(2)]
     for net in nets:
         net["V"] *= 40  # untrained, but sure of itself: sometimes it is right
-    for net in nets:
-        times = streams.times
-        streams, critical = level.compress(net, streams, 0.5)
-        places.append((critical, times))
-        assert (np.diff(np.where(streams.symbols >= 0, streams.times, 10**6), axis=0) >= 0).all()
-    assert 6 < (streams.symbols >= 0).sum() < (symbols >= 0).sum()
-    decoded = streams.symbols
-    for net, place in zip(nets[::-1], places[::-1], strict=True):
-        decoded = level.expand(net, decoded, *place)
-    assert (decoded == symbols)[symbols >= 0].all()
+    readings = level.climb(nets, streams, 0.5, [])
+    for read, *_ in readings:
+        assert (np.diff(np.where(read.symbols >= 0, read.times, 10**6), axis=0) >= 0).all()
+    decoded = readings[-1].passed.symbols
+    assert 6 < (decoded >= 0).sum() < (streams.symbols >= 0).sum()
+    for net, (read, own, _) in zip(nets[::-1], readings[::-1], strict=True):
+        decoded = level.expand(net, decoded, own < 0.5, read.times)
+    assert (decoded == streams.symbols)[streams.symbols >= 0].all()
 
 
 def test_levels_that_know_the_truth_find_the_three_time_scales(monkeypatch):
@@ -77,14 +85,15 @@ def test_levels_that_know_the_truth_find_the_three_time_scales(monkeypatch):
     def frequency(_net, streams):
         pairs = streams.symbols[:-1] * 32 + streams.symbols[1:]
         times = np.bincount(pairs.ravel(), minlength=32 * 32).reshape(32, 32)
-        return (times / np.maximum(times.sum(axis=1, keepdims=True), 1)).ravel()[pairs]
+        known = (times / np.maximum(times.sum(axis=1, keepdims=True), 1)).ravel()[pairs]
+        return np.concatenate((np.zeros((1, pairs.shape[1])), known))
 
     monkeypatch.setattr(level, "given", frequency)
     streams = stub.sample(stub.Config(), np.random.default_rng(3), 40)
     words = np.arange(1, 1202, 10)  # starts of words, and the last symbol
-    for expected in (np.append(0, words[1:]), np.append(0, words[10::10]), np.array([0, 1201])):
-        streams, _ = level.compress({}, streams, 0.8)
-        assert (streams.times == expected[:, None]).all()
+    expected = np.append(0, words[1:]), np.append(0, words[10::10]), np.array([0, 1201])
+    for reading, times in zip(level.climb([{}] * 3, streams, 0.8, []), expected, strict=True):
+        assert (reading.passed.times == times[:, None]).all()
 
 
 def test_tasks_are_accepted_by_recognisers():

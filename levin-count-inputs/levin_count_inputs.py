@@ -24,7 +24,7 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from itertools import combinations, count
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
@@ -120,7 +120,7 @@ class Snapshot(NamedTuple):
 
 class Problem(NamedTuple):
     train: np.ndarray  # (sets, 3, inputs), 0 or 1
-    test: np.ndarray  # (examples, inputs)
+    test: np.ndarray  # (on, examples) which inputs are on; INPUTS stands for none
     known: int  # so many test inputs are the training inputs of the set, not to be counted
 
 
@@ -139,13 +139,12 @@ def make_problem(cfg: Config, data_rng: np.random.Generator, string_rng: np.rand
     """All training sets, and the test inputs: the 161,700 with three bits on, or 1000 random strings."""
     train = np.stack([sample(cfg, data_rng)[0] for _ in range(cfg.training_sets)]).astype(np.float32)
     if cfg.framing == "popcount":
-        return Problem(train, string_rng.integers(2, size=(1000, INPUTS)).astype(np.float32), known=0)
+        strings = string_rng.integers(2, size=(1000, INPUTS))
+        return Problem(train, np.where(strings, np.arange(INPUTS), INPUTS).T, known=0)
     train[0] = 0
     np.put_along_axis(train[0], np.array(PAPER_BITS), 1, axis=1)
-    triples = np.array(list(combinations(range(INPUTS), 3)))
-    test = np.zeros((len(triples), INPUTS), np.float32)
-    np.put_along_axis(test, triples, 1, axis=1)
-    return Problem(train, test, known=3)
+    i, j, k = np.ogrid[:INPUTS, :INPUTS, :INPUTS]
+    return Problem(train, np.stack(np.nonzero((i < j) & (j < k))), known=3)
 
 
 def is_right(x: np.ndarray, w: np.ndarray) -> np.ndarray:
@@ -156,10 +155,11 @@ def is_right(x: np.ndarray, w: np.ndarray) -> np.ndarray:
 def unseen_accuracy(weights: np.ndarray, train: np.ndarray, problem: Problem) -> np.ndarray:
     """Share of unseen inputs that weights (n, inputs) get right, each with its own training set (n, 3, inputs)."""
     distinct, which = np.unique(weights, axis=0, return_inverse=True)
-    right = np.array([is_right(problem.test, w).sum() for w in distinct.astype(np.float32)])[which]
+    deviation = np.pad(distinct - 1, ((0, 0), (0, 1)))  # of the weights from 1, and of none
+    right = np.array([(abs(d[problem.test].sum(axis=0)) < 0.5).sum() for d in deviation])[which]
     if problem.known:
         right -= [is_right(x, w).sum() for x, w in zip(train, weights, strict=True)]
-    return right / (len(problem.test) - problem.known)
+    return right / (problem.test.shape[1] - problem.known)
 
 
 def fits(runs: Runs, train: np.ndarray) -> np.ndarray:

@@ -156,9 +156,11 @@ def test_shortest_solution_takes_2n_plus_1_steps_for_n_weights_of_one():
 def test_only_ones_solve_the_task_and_the_delta_rule_gets_81_inputs_right():
     cfg, rng = stub.Config(method="delta_rule", training_sets=1), np.random.default_rng(0)
     problem = stub.make_problem(cfg, rng, rng)
-    assert len(problem.test) == 161_700
-    assert (problem.test.sum(axis=1) == 3).all()
-    assert np.linalg.matrix_rank(problem.test.T @ problem.test) == 100  # so no other weights are right on all inputs
+    assert len(set(zip(*problem.test.tolist(), strict=True))) == 161_700
+    x = np.zeros((161_700, 100))
+    np.put_along_axis(x, problem.test.T, 1, axis=1)
+    assert (x.sum(axis=1) == 3).all()
+    assert np.linalg.matrix_rank(x.T @ x) == 100  # so no other weights are right on all inputs
 
     x = problem.train[0].astype(float)
     batch, params = (x, x.sum(axis=1)), stub.init(cfg, rng)
