@@ -46,6 +46,13 @@ def question(x: np.ndarray) -> np.ndarray:
     return np.eye(x.shape[2], dtype=x.dtype)[-1]
 
 
+def different(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The different ones (M, m) among inputs x (..., m), and which of them each is (...)."""
+    number = (x > 0) @ 2 ** np.arange(x.shape[-1])
+    _, first, which = np.unique(number, return_index=True, return_inverse=True)
+    return x.reshape(-1, x.shape[-1])[first], which
+
+
 def layer(inputs: int, outputs: int, rng: np.random.Generator) -> np.ndarray:
     """Weights (inputs, outputs) that keep the size of what passes through."""
     return rng.normal(0, inputs**-0.5, (inputs, outputs)).astype(np.float32)
@@ -115,40 +122,38 @@ def slow_loss_and_grad(params: Params, episodes: Episodes, eta: float, gate: str
     """Mean squared error of the answers y = W q, and its gradient.
 
     W = eta sum_t g_t v_t k_t^T is a plain sum, so that nothing has to be computed step by step:
-    y = eta sum_t r_t v_t with r_t = g_t (k_t . q), and r_t = 0 after the question.
+    y = eta sum_t r_t v_t with r_t = g_t (k_t . q), over the steps up to the question. All that counts is how often an
+    episode shows each of the different inputs, which S has to see once only.
     """
     x, asked = episodes.x, question(episodes.x)
-    _, k, _, v, g = steps = program(params, x, gate)
-    at_question = program(params, asked, gate)
-    q = at_question.q
     shown = np.arange(x.shape[1]) <= episodes.delay[:, None]
-    overlap = k @ q
-    r = shown * g * overlap
-    error = eta * np.einsum("bt,btn->bn", r, v) - episodes.target
-    dy = 2 * eta / error.size * error
-    dr = shown * np.einsum("bn,btn->bt", dy, v)
+    inputs, which = different(x[shown])
+    inputs = np.vstack([inputs, asked])  # for S the question is one more input, never written
+    M = len(inputs)
+    count = np.bincount(np.nonzero(shown)[0] * M + which, minlength=len(x) * M).reshape(-1, M).astype(x.dtype)
+    h, k, q, v, g = program(params, inputs, gate)
+    overlap = k @ q[-1]
+    r = g * overlap
+    error = eta * (count @ (r[:, None] * v)) - episodes.target
+    dy = 2 * eta / error.size * (count.T @ error)  # by r v
+    dr = (dy * v).sum(axis=1)
     doverlap = dr * g
-    dz = np.zeros((*r.shape, params["c"].size), x.dtype)
-    dz[..., :KEY] = doverlap[..., None] * q
-    dz[..., 2 * KEY : -1] = r[..., None] * dy[:, None]
+    dz = np.zeros((M, params["c"].size), x.dtype)
+    dz[:, :KEY] = np.outer(doverlap, q[-1])
+    dz[-1, KEY : 2 * KEY] = doverlap @ k
+    dz[:, 2 * KEY : -1] = r[:, None] * dy
     if gate == "learned":
-        dz[..., -1] = dr * overlap * g * (1 - g)
-    dz_question = np.zeros_like(params["c"])
-    dz_question[KEY : 2 * KEY] = np.tensordot(doverlap, k, axes=2)
-    # For S the question is one more input beside all the others.
-    x, h, dz = (
-        np.vstack([a.reshape(-1, a.shape[-1]), row])
-        for a, row in ((x, asked), (steps.h, at_question.h), (dz, dz_question))
-    )
+        dz[:, -1] = dr * overlap * g * (1 - g)
     du = dz @ params["V"].T * (1 - h**2)
-    return float((error**2).mean()), {"U": x.T @ du, "b": du.sum(axis=0), "V": h.T @ dz, "c": dz.sum(axis=0)}
+    return float((error**2).mean()), {"U": inputs.T @ du, "b": du.sum(axis=0), "V": h.T @ dz, "c": dz.sum(axis=0)}
 
 
 def slow_answers(params: Params, x: np.ndarray, eta: float, gate: str) -> np.ndarray:
     """Answers (B, T, n) if the question comes after the 1st, 2nd, ... step of x (B, T, m): partial sums."""
-    _, k, _, v, g = program(params, x, gate)
+    inputs, which = different(x)
+    _, k, _, v, g = program(params, inputs, gate)
     q = program(params, question(x), gate).q
-    return eta * np.cumsum((g * (k @ q))[..., None] * v, axis=1)
+    return eta * np.cumsum(((g * (k @ q))[:, None] * v)[which], axis=1)
 
 
 def protection(params: Params, x: np.ndarray, gate: str) -> np.ndarray:
