@@ -4,7 +4,7 @@ A string is B o B inner E o E. The outer letter o is T or P, the same both times
 grammar (Reber 1967), written by the automaton below.
 """
 
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -20,20 +20,29 @@ class Batch(NamedTuple):
     legal: np.ndarray  # (T - 1, B, 7) True where a symbol may come next; all False after the end
 
 
-def draw_string(rng: np.random.Generator) -> str:
+def toss(rng: np.random.Generator, ahead: int) -> Iterator[bool]:
+    """Fair coins without end, drawn from rng `ahead` at a time."""
+    while True:
+        yield from (rng.random(ahead) < 0.5).tolist()
+
+
+def draw_string(coins: Iterator[bool]) -> str:
     """A random string of the embedded Reber grammar; every branch has probability 1/2."""
-    o, inner, state = "TP"[rng.random() < 0.5], "", 0
+    o, inner, state = "TP"[next(coins)], "", 0
     while state < len(REBER) - 1:
-        symbol = list(REBER[state])[rng.random() < 0.5]
-        inner, state = inner + symbol, REBER[state][symbol]
+        symbol, state = list(REBER[state].items())[next(coins)]
+        inner += symbol
     return f"B{o}B{inner}E{o}E"
 
 
-def draw_strings(rng: np.random.Generator, count: int, known: Container[str] = ()) -> list[str]:
-    """Draw `count` random strings that are not among the `known` ones; one may come several times."""
-    strings = []
+def draw_strings(rng: np.random.Generator, count: int, known: Container[str] = (), ahead: int = 1) -> list[str]:
+    """Draw `count` random strings that are not among the `known` ones; one may come several times.
+
+    With `ahead` large it is quick, but draws a little more from rng than it uses.
+    """
+    strings, coins = [], toss(rng, ahead)
     while len(strings) < count:
-        string = draw_string(rng)
+        string = draw_string(coins)
         if string not in known:
             strings.append(string)
     return strings
@@ -51,9 +60,10 @@ def legal_next(string: str) -> list[str]:
 def encode(strings: list[str]) -> Batch:
     """Put strings of different lengths side by side."""
     T, B = max(map(len, strings)), len(strings)
-    symbols, legal = np.full((T, B), -1), np.zeros((T - 1, B, len(SYMBOLS)), bool)
-    mask = {sets: [symbol in sets for symbol in SYMBOLS] for sets in ("B", "E", "T", "P", *map("".join, REBER))}
+    symbols, which = np.full((T, B), -1), np.zeros((T - 1, B), int)
+    sets = ("", "B", "E", "T", "P", *map("".join, REBER))  # of symbols that may come next, none after the end
+    number = {legal: k for k, legal in enumerate(sets)}
     for b, string in enumerate(strings):
         symbols[: len(string), b] = [SYMBOLS.index(symbol) for symbol in string]
-        legal[: len(string) - 1, b] = [mask[sets] for sets in legal_next(string)]
-    return Batch(symbols, legal)
+        which[: len(string) - 1, b] = [number[legal] for legal in legal_next(string)]
+    return Batch(symbols, np.array([[symbol in legal for symbol in SYMBOLS] for legal in sets])[which])
