@@ -335,7 +335,7 @@ def train(cfg: Config, rng: np.random.Generator) -> Iterator[Snapshot]:
         step = update * cfg.batch * cfg.episode
         # C is tested for a solution whether or not there is a look, as soon as it learns
         unsolved = steps_to_solve == np.inf and update % cfg.check == 0 and update > alone
-        if update in looks or unsolved:
+        if update == 0 or (update > alone and update in looks) or unsolved:  # while M learns alone, C is as it was
             ok = right(cfg, C, tests)
             if unsolved and ok[:, :n].mean() >= 0.999:
                 steps_to_solve = float(step)

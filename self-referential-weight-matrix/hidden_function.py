@@ -46,6 +46,11 @@ def draw(task: str, functions: np.ndarray, count: int, rng: np.random.Generator)
     return Batch(x, y, f)
 
 
+def first(batch: Batch, count: int) -> Batch:
+    """The first `count` episodes."""
+    return Batch(batch.x[:, :count], batch.y[:, :count], batch.f[:count])
+
+
 def give_feedback(x_next: np.ndarray, right: np.ndarray) -> None:
     """Put into the next inputs (B, 8), at the label's place, whether the guess just made was right: 1 or -1."""
     x_next[:, LABEL] = np.where(right, 1, -1)

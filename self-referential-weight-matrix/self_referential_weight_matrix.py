@@ -153,8 +153,7 @@ def softmax_back(p: np.ndarray, dp: np.ndarray) -> np.ndarray:
 class Rewrite(NamedTuple):
     W: np.ndarray  # (B, R, n) the matrix before it
     u: np.ndarray  # (B, n) features of the input
-    k: np.ndarray  # (B, n) features of the key
-    q: np.ndarray  # (B, n) features of the query
+    kq: np.ndarray  # (B, 2, n) features of the key and of the query
     beta: np.ndarray  # (B, 1) write strength
     e: np.ndarray  # (B, R) what is written: W q - W k
 
@@ -164,24 +163,27 @@ def rewrite(W: np.ndarray, u: np.ndarray, sharpness: float, open_rows: np.ndarra
 
     open_rows: (R,) 1 where an episode may change the matrix.
     """
-    n = u.shape[1]
-    y, k, q, b = np.split((W @ u[:, :, None])[..., 0], [-2 * n - 1, -n - 1, -1], axis=1)
-    k, q, beta = softmax(sharpness * k), softmax(sharpness * q), sigmoid(b)
-    e = open_rows * (W @ (q - k)[:, :, None])[..., 0]
-    return y, W + (beta * e)[:, :, None] * k[:, None], Rewrite(W, u, k, q, beta, e)
+    B, n = u.shape
+    o = (W @ u[:, :, None])[..., 0]
+    y, beta = o[:, : -2 * n - 1], sigmoid(o[:, -1:])
+    kq = softmax(sharpness * o[:, -2 * n - 1 : -1].reshape(B, 2, n))
+    e = open_rows * (W @ (kq[:, 1] - kq[:, 0])[:, :, None])[..., 0]
+    return y, W + np.einsum("br,bn->brn", beta * e, kq[:, 0]), Rewrite(W, u, kq, beta, e)
 
 
 def rewrite_back(
     s: Rewrite, sharpness: float, open_rows: np.ndarray, dy: np.ndarray, dW: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Gradients by u and by W, from those by y and by the next matrix, dW."""
-    dW_k = (dW @ s.k[:, :, None])[..., 0]
+    k, q = s.kq[:, 0], s.kq[:, 1]
+    dW_k = (dW @ k[:, :, None])[..., 0]
     a = open_rows * s.beta * dW_k  # by W q - W k
     dq = (a[:, None] @ s.W)[:, 0]
     dk = s.beta * (s.e[:, None] @ dW)[:, 0] - dq
     db = (s.e * dW_k).sum(axis=1, keepdims=True) * s.beta * (1 - s.beta)
-    do = np.concatenate([dy, sharpness * softmax_back(s.k, dk), sharpness * softmax_back(s.q, dq), db], axis=1)
-    return (do[:, None] @ s.W)[:, 0], dW + a[:, :, None] * (s.q - s.k)[:, None] + do[:, :, None] * s.u[:, None]
+    dkq = sharpness * softmax_back(s.kq, np.stack([dk, dq], axis=1))
+    do = np.concatenate([dy, dkq.reshape(len(dy), -1), db], axis=1)
+    return (do[:, None] @ s.W)[:, 0], dW + np.stack([a, do], axis=2) @ np.stack([q - k, s.u], axis=1)
 
 
 # Model: two of them
@@ -346,12 +348,13 @@ def train(cfg: Config, rng: np.random.Generator) -> Iterator[Snapshot]:
     params = init(cfg, init_rng)
     seen, tested = task.split(cfg.task, init_rng)
     test = sample(cfg, test_rng, tested, cfg.tests)
+    few = test if cfg.net == "introspective" else task.first(test, 240)  # for looks on the way
     constant = {"gradient_error": gradient_error(annealed(cfg, 0), params, sample(cfg, init_rng, seen), init_rng)}
     adam = Adam(params)
     looks = {cfg.updates * k // cfg.snapshots for k in range(cfg.snapshots)}
     for update in range(cfg.updates + 1):
         if update in looks or update == cfg.updates:
-            metrics, by_function = evaluate(annealed(cfg, update), params, test)
+            metrics, by_function = evaluate(annealed(cfg, update), params, test if update == cfg.updates else few)
             copies = {name: p.copy() for name, p in params.items()}
             yield Snapshot(update, metrics | constant, copies, by_function)
         if update < cfg.updates:

@@ -113,7 +113,9 @@ def write_strength(runs: dict[str, list[stub.Snapshot]]) -> Figure:
     for ax, layer in zip(axes, (0, 1), strict=True):
         for snapshot, color, label in ((runs["all16"][0], "C2", "untrained"), (runs["all16"][-1], "C0", "trained")):
             _, trace = episodes(snapshot, range(16), 40)
-            sizes = [np.linalg.norm(s.beta * s.e, axis=1) * np.linalg.norm(s.k, axis=1) for s in trace.layers[layer]]
+            sizes = [
+                np.linalg.norm(s.beta * s.e, axis=1) * np.linalg.norm(s.kq[:, 0], axis=1) for s in trace.layers[layer]
+            ]
             ax.plot(range(1, 9), [size.mean() for size in sizes], "o-", color=color, label=label)
         ax.axvspan(0.5, 4.5, color="C6", alpha=0.15, linewidth=0)
         ax.text(0.7, 0.97, "function is shown", transform=ax.get_xaxis_transform(), va="top", fontsize=9)
