@@ -45,9 +45,9 @@ def film(snapshots: list, path: Path) -> None:
     bars = []
     for target, colour in zip(task.targets, ("C0", "C5"), strict=True):
         score.axvspan(target - task.tolerance, target + task.tolerance, color="C3", alpha=0.12, lw=0)
-        score.hist(test.target[test.clean == target], bins, color="C2", alpha=0.5)
+        score.hist(test.target[test.clean == target], bins, color="C2", alpha=0.5, density=True)
         bars.append(score.hist([], bins, color=colour, alpha=0.8)[2])
-    score.set(yscale="log", ylim=(0.7, 2000), xlim=(-0.8, 1.8), ylabel="test sequences")
+    score.set(yscale="log", ylim=(0.02, 60), xlim=(-0.8, 1.8), ylabel="density")
     score.set_xlabel("coloured: outputs after the last value; grey: targets with the noise of training")
 
     def draw(frame: int) -> None:
@@ -57,9 +57,9 @@ def film(snapshots: list, path: Path) -> None:
             for c, line in enumerate(lines[k]):
                 line.set_data(range(end), now.state[:end, c % now.state.shape[1], k])
             answers[k].set_data(range(end), now.answer[:end, k])
-            counts, _ = np.histogram(now.output[test.clean == task.targets[k]], bins)
-            for bar, count in zip(bars[k], counts, strict=True):
-                bar.set_height(count)
+            density, _ = np.histogram(now.output[now.test.clean == task.targets[k]], bins, density=True)
+            for bar, height in zip(bars[k], density, strict=True):
+                bar.set_height(height)
         distance = now.metrics["distance"]
         figure.suptitle(f"after {now.step:,} sequences: mean distance to the target {distance:.3f}", weight="bold")
 

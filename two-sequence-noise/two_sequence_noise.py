@@ -45,7 +45,7 @@ class Config:
     optimizer: str = "adam"  # "adam", or "sgd": steepest descent with constant rate and no clipping
     rate: float = 0.02  # learning rate
     batch: int = 64  # sequences per update
-    updates: int = 1000  # weight updates; guesses are run on at most updates * batch sequences
+    updates: int = 600  # weight updates; guesses are run on at most updates * batch sequences
     init_range: float = 0.1  # initial weights are uniform on [-init_range, init_range]
     guess_range: float = 100.0  # the same for guessed weights
     in_bias: float = -1.0  # bias of the first input gate
@@ -84,15 +84,15 @@ class Config:
 PRESETS: dict[str, dict] = {
     "task3c": {},
     "task3c_n1": {"informative": 1, "loss": "squared", "rate": 0.05},
-    "task3a": {"task": "3a", "batch": 32},
-    "task3a_n1": {"task": "3a", "informative": 1, "loss": "squared", "rate": 0.05},
+    "task3a": {"task": "3a", "batch": 32, "updates": 1000},
+    "task3a_n1": {"task": "3a", "informative": 1, "loss": "squared", "rate": 0.05, "updates": 1000},
     "task3b": {"task": "3b", "batch": 32},
     "task3b_n1": {"task": "3b", "informative": 1, "loss": "squared", "rate": 0.05, "batch": 32, "updates": 2000},
-    "rnn": {"task": "3a", "cell": "rnn", "blocks": 8, "batch": 32, "rate": 0.003},
-    "truncated": {"gradient": "truncated"},
-    "guess_3a": {"task": "3a", "method": "guess"},
+    "rnn": {"task": "3a", "cell": "rnn", "blocks": 8, "batch": 32, "rate": 0.003, "updates": 1000},
+    "truncated": {"gradient": "truncated", "updates": 1000},
+    "guess_3a": {"task": "3a", "method": "guess", "updates": 1000},
     "guess_3b": {"task": "3b", "method": "guess", "updates": 4000},
-    "guess_3c": {"method": "guess"},
+    "guess_3c": {"method": "guess", "updates": 1000},
     "reference": {"task": "reference", "informative": 10},
     "paper_t1000": {"task": "3a", "lag": 1000, "batch": 256, "rate": 0.01, "updates": 600},
     "paper_3b_t1000": {"task": "3b", "lag": 1000, "informative": 1, "batch": 256, "rate": 0.01, "updates": 1000},
@@ -163,8 +163,8 @@ class Snapshot(NamedTuple):
     state: np.ndarray  # (T, n, 2) cell states (RNN: hidden units) on the first test sequence of either class
     in_gate: np.ndarray  # (T, n, 2) input gates on them (RNN: empty)
     answer: np.ndarray  # (T, 2) the output on them, had the sequences ended there
-    test: "Batch"  # the test set
-    output: np.ndarray  # (tests,) outputs on the test set
+    test: "Batch"  # the test set; in looks on the way the first 256 sequences of it
+    output: np.ndarray  # (B,) outputs on them
 
 
 # Task
@@ -335,17 +335,17 @@ def train(cfg: Config, rng: np.random.Generator) -> Iterator[Snapshot]:
     """
     init_rng, data_rng, test_rng = rng.spawn(3)
     test, budget, due = sample(cfg, test_rng, cfg.tests), cfg.updates * cfg.batch, 0
+    few = Batch(*(part[..., :256] for part in test))  # looks on the way are at some of the sequences
     if cfg.method == "guess":
         course = search(init_rng, lambda: sample(cfg, data_rng, 256), TASKS[cfg.task], cfg.guess_range, budget)
-        cfg = replace(cfg, cell="rnn", blocks=1)  # the net that is guessed
+        cfg = replace(cfg, cell="rnn", blocks=1, stop="rule")  # the net that is guessed, until it meets the rule
     else:
         course = learn(cfg, init_rng, data_rng)
     for step, params, costs in course:
-        if step >= due:
-            yield (latest := look(cfg, params, test, step, costs))
+        last = step == budget or (cfg.stop == "rule" and costs["presentations"] < np.inf)
+        if last or step >= due:
+            yield look(cfg, params, test if last else few, step, costs)
             due = step + budget / cfg.snapshots
-    if latest.step < step:
-        yield look(cfg, params, test, step, costs)
 
 
 def main(argv: list[str] | None = None) -> int:

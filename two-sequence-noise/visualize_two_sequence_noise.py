@@ -73,7 +73,7 @@ def distance_to_target(runs: dict[str, list]) -> Figure:
         final = [metrics["distance"] for metrics in recorded(name)]
         axes.semilogy([snapshots[-1].step / 1000] * len(final), final, "o", color=colour, mfc="none", alpha=0.7)
     axes.axhline(0.015, color="C3", ls="--")
-    axes.text(0.99, 0.0157, "stop rule, 0.015", ha="right", transform=axes.get_yaxis_transform())
+    axes.text(0.01, 0.0157, "stop rule, 0.015", transform=axes.get_yaxis_transform())
     axes.axhline(0.3, color="C2", lw=1)
     axes.text(0.99, 0.29, "always 0.5", color="C2", ha="right", va="top", transform=axes.get_yaxis_transform())
     axes.set(xlabel="training sequences (thousands)", ylabel="mean distance to the noise-free target")
@@ -86,9 +86,10 @@ def input_gates(runs: dict[str, list]) -> Figure:
     """Mean input gate of every block against the step, untrained and trained."""
     figure, panels = plt.subplots(1, 2, figsize=(7.2, 3.6), sharey=True)
     for axes, name, title in zip(panels, ("task3c", "task3a"), ("3c, N = 3", "3a, N = 3"), strict=True):
+        test = runs[name][-1].test
         for snapshot, style in ((runs[name][0], ":"), (runs[name][-1], "-")):
             cfg = stub.Config(**stub.PRESETS[name])
-            trace = stub.run(cfg, snapshot.params, snapshot.test.x[: snapshot.test.length.min(), :, :500])
+            trace = stub.run(cfg, snapshot.params, test.x[: test.length.min(), :, :500])
             gate = kinds(trace.unit, cfg.blocks)[1][1:].mean(axis=2)
             for j, colour in enumerate(("C0", "C4", "C5")):
                 label = f"block {j + 1}" if style == "-" else None

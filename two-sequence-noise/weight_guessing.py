@@ -42,6 +42,8 @@ def judge(
         wrong[alive] += error >= tolerance
         total[alive] += error
         alive = alive[wrong[alive] <= most_wrong]
+        if len(alive) == 0:
+            break
     return seen, np.where(wrong <= most_wrong, total / len(length), np.inf)
 
 
