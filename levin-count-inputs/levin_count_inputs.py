@@ -29,7 +29,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from levin_machine import INPUTS, RUNNING, TAPE, WAITING, Runs, enumerate_programs, guess, load, run, start
+from levin_machine import INPUTS, RUNNING, TAPE, WAITING, Runs, concatenate, enumerate_programs, guess, load, run, start
 
 PAPER_BITS = ((5, 17, 86), (13, 55, 58), (40, 87, 94))  # the inputs that are on in the paper's three examples
 BATCH = 131_072  # runs of the probabilistic search side by side
@@ -257,12 +257,31 @@ def levin_search(cfg: Config, problem: Problem, _: np.random.Generator) -> Itera
             return
 
 
+def random_runs(cfg: Config, batches: int, rng: np.random.Generator) -> Iterator[tuple[Runs, np.ndarray]]:
+    """Of each batch of runs of random programs, those that write weights (and a few more), and their row numbers.
+
+    A run has a time limit of 2^(5 + j) steps with probability 2^-j, j >= 1 (8192 steps with 2^-8, as in the paper), but
+    at most max_steps. The few runs that take more than 64 steps go on together, from all batches.
+    """
+    parts, rows = [], []
+    for _ in range(batches):
+        runs = start(BATCH)
+        runs.limit[:] = np.minimum(2 ** (5 + rng.geometric(0.5, BATCH)), cfg.max_steps)
+        guess(runs, np.arange(BATCH), rng)
+        run(runs, rng, most=64)
+        rows.append(np.flatnonzero((runs.wp > 0) | (runs.status == RUNNING)))
+        parts.append(runs.take(rows[-1]))
+    runs = concatenate(parts)
+    run(runs, rng)
+    for part, end in zip(rows, np.cumsum([len(part) for part in rows]), strict=True):
+        yield runs.take(slice(end - len(part), end)), part
+
+
 def probabilistic_search(cfg: Config, problem: Problem, rng: np.random.Generator) -> Iterator[Snapshot]:
     """Let the oracle guess programs until the first training set has been fitted so many times.
 
-    A run has a time limit of 2^(5 + j) steps with probability 2^-j, j >= 1 (8192 steps with 2^-8, as in the paper), but
-    at most max_steps. The prediction sums the probability of a fit over all programs of at most max_cells cells; it is
-    compared with all fits, and with those of the programs that it counts ("short").
+    The prediction sums the probability of a fit over all programs of at most max_cells cells; it is compared with all
+    fits, and with those of the programs that it counts ("short").
     """
     train = problem.train[:1]
     programs = enumerate_programs(cfg.max_cells, cfg.max_steps)
@@ -276,27 +295,25 @@ def probabilistic_search(cfg: Config, problem: Problem, rng: np.random.Generator
 
     total, fit_at, cells, generalises = 0, np.zeros(0, int), np.zeros(0, int), np.zeros(0, bool)
     while len(fit_at) < cfg.searches:
-        runs = start(BATCH)
-        runs.limit[:] = np.minimum(2 ** (5 + rng.geometric(0.5, BATCH)), cfg.max_steps)
-        guess(runs, np.arange(BATCH), rng)
-        run(runs, rng)
-        new = np.flatnonzero(fits(runs, train))
-        total += BATCH
-        fit_at = np.append(fit_at, total - BATCH + new + 1)[: cfg.searches]
-        cells = np.append(cells, runs.size[new])[: cfg.searches]
-        accuracy = unseen_accuracy(runs.weights[new], np.repeat(train, len(new), axis=0), problem)
-        generalises = np.append(generalises, accuracy == 1)[: cfg.searches]
-        runs_to_fit = np.diff(fit_at, prepend=0)
-        if len(new):
-            metrics["mean_runs"] = float(runs_to_fit.mean())
-            metrics["deviation"] = abs(metrics["mean_runs"] / predicted - 1)
-            metrics["short_fits"] = float((cells <= cfg.max_cells).mean())
-            metrics["short_deviation"] = abs(metrics["mean_runs"] / metrics["short_fits"] / predicted - 1)
-            metrics["generalising"] = float(generalises.mean())
-            shown = new[-1]
-            program = runs.memory[shown, : runs.size[shown]].copy()
-            latest = runs.weights[shown].copy(), program, int(runs.ip[shown])
-        yield Snapshot(total, dict(metrics), *latest, runs_to_fit=runs_to_fit)
+        batches = int(np.ceil((cfg.searches - len(fit_at)) * predicted / BATCH))
+        for runs, number in random_runs(cfg, batches, rng):
+            new = np.flatnonzero(fits(runs, train))
+            fit_at = np.append(fit_at, total + number[new] + 1)[: cfg.searches]
+            total += BATCH
+            cells = np.append(cells, runs.size[new])[: cfg.searches]
+            accuracy = unseen_accuracy(runs.weights[new], np.repeat(train, len(new), axis=0), problem)
+            generalises = np.append(generalises, accuracy == 1)[: cfg.searches]
+            runs_to_fit = np.diff(fit_at, prepend=0)
+            if len(new):
+                metrics["mean_runs"] = float(runs_to_fit.mean())
+                metrics["deviation"] = abs(metrics["mean_runs"] / predicted - 1)
+                metrics["short_fits"] = float((cells <= cfg.max_cells).mean())
+                metrics["short_deviation"] = abs(metrics["mean_runs"] / metrics["short_fits"] / predicted - 1)
+                metrics["generalising"] = float(generalises.mean())
+                shown = new[-1]
+                program = runs.memory[shown, : runs.size[shown]].copy()
+                latest = runs.weights[shown].copy(), program, int(runs.ip[shown])
+            yield Snapshot(total, dict(metrics), *latest, runs_to_fit=runs_to_fit)
 
 
 # The contrast

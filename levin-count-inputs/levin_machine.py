@@ -37,9 +37,12 @@ JUMP_LEQ, WRITE_WEIGHT, JUMP, STOP, ADD, READ_WEIGHT, MOVE = range(7)
 ALLOCATE, INCREMENT, DECREMENT, SUBTRACT, MULTIPLY, FREE = range(7, OPCODES)
 N_ARGS = np.array([len(kinds) for _, kinds in INSTRUCTIONS])
 KIND = np.array([["-rwjn".index(kind) for kind in kinds.ljust(3, "-")] for _, kinds in INSTRUCTIONS]).T  # (3, 13)
+PLACES = np.array([[1], [2], [3]])  # of the arguments, behind the opcode
 # Row of `results` in execute() that an instruction stores at its last argument; -1: it stores nothing.
 RESULT = np.full(OPCODES, -1)
 RESULT[[ADD, READ_WEIGHT, MOVE, INCREMENT, DECREMENT, SUBTRACT, MULTIPLY]] = range(7)
+NEW_CELLS = np.zeros(OPCODES, int)  # work cells that an instruction adds, as a multiple of its first argument
+NEW_CELLS[[ALLOCATE, FREE]] = 1, -1
 
 RUNNING, WAITING, HALTED, TIMEOUT = range(4)  # WAITING for the oracle: IP = Max
 
@@ -84,11 +87,11 @@ def legal_arguments(op: np.ndarray, size: np.ndarray, work: np.ndarray) -> tuple
     A program of `size` cells reads any cell, writes to the `work` cells -work..-1, jumps to 0..size (behind the last
     instruction waits the oracle), and allocates or frees 1..5 cells. Unused places have the one legal value 0.
     """
-    zero, one = np.zeros_like(size), np.ones_like(size)
-    first = np.stack([zero, -work, -work, zero, one])  # rows: unused, r, w, j, n
-    count = np.stack([one, work + size, work, size + 1, 5 * one])
-    run = np.arange(len(op))
-    return first[KIND[:, op], run], count[KIND[:, op], run]
+    first, count = np.zeros((5, len(op)), int), np.ones((5, len(op)), int)  # rows: unused, r, w, j, n
+    first[1:3], first[4] = -work, 1
+    count[1], count[2], count[3], count[4] = work + size, work, size + 1, 5
+    kind, run = KIND.take(op, axis=1), np.arange(len(op))
+    return first[kind, run], count[kind, run]
 
 
 def execute(runs: Runs, rows: np.ndarray) -> None:
@@ -100,9 +103,9 @@ def execute(runs: Runs, rows: np.ndarray) -> None:
     run = np.arange(len(rows))
     ip, size, work, wp = runs.ip[rows], runs.size[rows], runs.work[rows], runs.wp[rows]
     op = runs.memory[rows, ip]
-    op = np.where((op >= 0) & (op < OPCODES), op, STOP)
+    op[(op < 0) | (op >= OPCODES)] = STOP
     end = ip + 1 + N_ARGS[op]
-    args = runs.memory[rows, ip + np.array([[1], [2], [3]])] * (KIND[:, op] > 0)
+    args = runs.memory[rows, ip + PLACES] * (KIND.take(op, axis=1) > 0)
     first, count = legal_arguments(op, size, work)
     halts = (op == STOP) | (end > size) | ((args < first) | (args >= first + count)).any(axis=0)
 
@@ -110,9 +113,9 @@ def execute(runs: Runs, rows: np.ndarray) -> None:
     a, b, j = args
     x, y = runs.memory[rows, a].astype(int), runs.memory[rows, b].astype(int)
     inputs = runs.weights.shape[1]
-    results = np.stack([x + y, runs.weights[rows, x % inputs], x, x + 1, x - 1, y - x, x * y])
+    results = np.array([x + y, runs.weights[rows, x % inputs], x, x + 1, x - 1, y - x, x * y])
     result, stores = results[RESULT[op], run], RESULT[op] >= 0
-    room = work + a * (op == ALLOCATE) - a * (op == FREE)
+    room = work + NEW_CELLS[op] * a
     halts |= stores & (abs(result) > LARGEST)
     halts |= (op == READ_WEIGHT) & ((x < 0) | (x >= inputs))
     halts |= (op == WRITE_WEIGHT) & (wp == inputs)
@@ -131,16 +134,17 @@ def execute(runs: Runs, rows: np.ndarray) -> None:
     runs.status[rows[halts]] = HALTED
 
 
-def run(runs: Runs, rng: np.random.Generator | None = None) -> None:
+def run(runs: Runs, rng: np.random.Generator | None = None, most: float = np.inf) -> None:
     """Execute, in place, every running run until it halts, times out or waits for the oracle; with rng, answer it.
 
+    Stop after so many (`most`) steps; runs that are not over by then can be continued by another call.
     A run that comes back to an earlier state (pointers and work tape) will loop without writing a weight until its
-    limit; it is sent there at once. The state to compare with is renewed after 1, 2, 4, 8, ... steps.
+    limit; it is sent there at once. Every second state is compared with one that is renewed after 2, 4, 8, ... steps.
     """
     rows = np.flatnonzero(runs.status == RUNNING)
-    seen = np.full((len(runs.ip), 3 + WORK), -1)
+    seen = np.full((len(runs.ip), 3 + WORK), -1, np.int16)
     t = 0
-    while len(rows):
+    while len(rows) and t < most:
         late = runs.steps[rows] >= runs.limit[rows]
         waits = (runs.ip[rows] == runs.size[rows]) & ~late
         runs.status[rows[late]], runs.status[rows[waits]] = TIMEOUT, WAITING
@@ -149,10 +153,12 @@ def run(runs: Runs, rng: np.random.Generator | None = None) -> None:
         rows = rows[runs.status[rows] == RUNNING]
         execute(runs, rows)
         rows = rows[runs.status[rows] == RUNNING]
+        t += 1
+        if t % 2:  # half as many comparisons
+            continue
         state = np.column_stack([runs.ip[rows], runs.wp[rows], runs.work[rows], runs.memory[rows, -WORK:]])
         looping = rows[(state == seen[rows]).all(axis=1)]
         runs.steps[looping] = runs.limit[looping]
-        t += 1
         if t & (t - 1) == 0:  # t is a power of two
             seen[rows] = state
 

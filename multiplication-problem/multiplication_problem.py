@@ -41,9 +41,9 @@ class Config:
     fed_back: int = 0  # kinds of gates that all units see: 0, 1 (output gates) or 2 (and input gates, paper)
     gradient: str = "full"  # "full" backpropagation through time or "truncated" as in the paper's appendix
     optimizer: str = "adam"  # "adam", or "sgd": steepest descent with constant rate and no clipping
-    rate: float = 0.03  # learning rate
+    rate: float = 0.06  # learning rate
     batch: int = 16  # sequences per update
-    updates: int = 3000  # weight updates
+    updates: int = 2800  # weight updates
     init: str = "normal"  # "normal": N(0, 0.5); "uniform": U[-0.1, 0.1] (paper)
     in_bias: float = -6.0  # added to the initial biases of the input gates (paper: 0)
     tests: int = 2560  # test sequences (table 8)
@@ -85,7 +85,7 @@ PRESETS: dict[str, dict] = {
     "rnn": {"cell": "rnn", "rate": 0.005},
     "sum": {"task": "sum"},
     "fine": {"batch": 32, "updates": 7000},
-    "reference": {"marks": "reference", "lag": 20, "batch": 32},
+    "reference": {"marks": "reference", "lag": 20, "batch": 32, "updates": 3000},
     "truncated": {"blocks": 2, "cells": 2, "fed_back": 2, "gradient": "truncated", "batch": 32, "updates": 12000},
     "paper_literal": {
         "blocks": 2,
@@ -99,8 +99,7 @@ PRESETS: dict[str, dict] = {
         "init": "uniform",
         "in_bias": 0.0,
     },
-    "paper_fine": {"batch": 32, "updates": 20000},
-    "smoke": {"lag": 50, "updates": 1200},
+    "smoke": {"lag": 50, "updates": 1000},
 }
 
 SEEDS = 10
@@ -113,7 +112,6 @@ CLAIMS = (
     ("C4b", "wrong test sequences at that time", "never more than 170 (5.5)", "max(fine.wrong_140) <= 170"),
     ("C5", "sequences to the second check", "1,273,000 (table 8)", "mean(fine.presentations_13) <= 1273000"),
     ("C5b", "wrong test sequences at that time", "never more than 15 (5.5)", "max(fine.wrong_13) <= 15"),
-    ("C5c", "the same in a longer run", "1,273,000 (table 8)", "mean(paper_fine.presentations_13) <= 1273000"),
     ("C6", "root mean square error, longer training", "0.0139, called MSE (table 8)", "median(fine.rmse) <= 0.0139"),
     ("C7", "a tanh RNN stays at chance", "ours", "min(rnn.wrong) >= 2000"),
     ("C8", "the reference's easier task, its best error 0.0028", "ours", "median(reference.mse) <= 0.0028"),
@@ -141,8 +139,8 @@ class Snapshot(NamedTuple):
     params: dict[str, np.ndarray]
     state: np.ndarray  # (T, n, 8) cell states (RNN: hidden units) on the first 8 test sequences
     in_gate: np.ndarray  # (T, n, 8) input gates on them (RNN: empty)
-    test: "Batch"  # the test set
-    output: np.ndarray  # (tests,) outputs on the test set
+    test: "Batch"  # the test set; in looks on the way the first 256 sequences of it
+    output: np.ndarray  # (B,) outputs on them
 
 
 # Task
@@ -268,15 +266,17 @@ class Adam:
             params[name] -= lr_t * m / (np.sqrt(v) + self.eps)
 
 
-def evaluate(cfg: Config, params: dict[str, np.ndarray], test: Batch) -> tuple[dict[str, float], np.ndarray]:
-    """Metrics on the test set, and the outputs (tests,).
+def evaluate(cfg: Config, params: dict[str, np.ndarray], test: Batch) -> tuple[dict[str, float], np.ndarray, Trace]:
+    """Metrics on test sequences, the outputs (B,) and all activations.
 
-    mse; rmse, its root (what table 8 seems to call MSE); wrong: outputs off by 0.04 or more, out of cfg.tests.
+    mse; rmse, its root (what table 8 seems to call MSE); wrong: outputs off by 0.04 or more, as a number out of
+    cfg.tests.
     """
-    output, _ = read_out(params, run(cfg, params, test.x)[1], test.length)
+    _, trace = run(cfg, params, test.x)
+    output, _ = read_out(params, trace, test.length)
     error = output - test.target
-    mse = float((error**2).mean())
-    return {"mse": mse, "rmse": mse**0.5, "wrong": float((np.abs(error) >= 0.04).sum())}, output
+    mse, wrong = float((error**2).mean()), float((np.abs(error) >= 0.04).sum() * cfg.tests / len(error))
+    return {"mse": mse, "rmse": mse**0.5, "wrong": wrong}, output, trace
 
 
 def train(cfg: Config, rng: np.random.Generator) -> Iterator[Snapshot]:
@@ -289,21 +289,21 @@ def train(cfg: Config, rng: np.random.Generator) -> Iterator[Snapshot]:
     init_rng, data_rng, test_rng = rng.spawn(3)
     params, test = init(cfg, init_rng), sample(cfg, test_rng, cfg.tests)
     backward = truncated if cfg.gradient == "truncated" else rnn_bptt if cfg.cell == "rnn" else bptt
-    optimizer = Adam(params)
+    optimizer = Adam(params, beta2=0.99)  # after a long calm, 0.999 lets one larger gradient make a jump
     latest = np.full(2000, np.inf)  # absolute errors of the latest training sequences
     checks = {f"{what}_{limit}": np.inf for limit in (140, 13) for what in ("presentations", "wrong")}
     looks = {cfg.updates * k // cfg.snapshots for k in range(cfg.snapshots)}
+    few = Batch(*(part[..., :256] for part in test))  # looks on the way are at some of the sequences
 
-    def look(update: int) -> Snapshot:
-        metrics, output = evaluate(cfg, params, test)
-        _, trace = run(cfg, params, test.x[:, :, :8])
+    def look(update: int, test: Batch) -> Snapshot:
+        metrics, output, trace = evaluate(cfg, params, test)
         copies = {name: p.copy() for name, p in params.items()}
-        in_gate = kinds(trace.unit, len(params["V"]))[1][1:]
-        return Snapshot(update * cfg.batch, metrics | checks, copies, trace.s[1:], in_gate, test, output)
+        state, in_gate = (a[1:, :, :8].copy() for a in (trace.s, kinds(trace.unit, len(params["V"]))[1]))
+        return Snapshot(update * cfg.batch, metrics | checks, copies, state, in_gate, test, output)
 
     for update in range(cfg.updates):
         if update in looks:
-            yield look(update)
+            yield look(update, few)
         batch = sample(cfg, data_rng)
         error, grads = error_and_grad(cfg, params, batch, backward)
         latest = np.concatenate((latest, np.abs(error)))[-2000:]
@@ -319,7 +319,7 @@ def train(cfg: Config, rng: np.random.Generator) -> Iterator[Snapshot]:
         else:
             for name, grad in grads.items():
                 params[name] -= cfg.rate * grad
-    yield look(update + 1)
+    yield look(update + 1, test)
 
 
 def main(argv: list[str] | None = None) -> int:

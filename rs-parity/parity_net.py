@@ -5,6 +5,7 @@ unit are a, b, c, d; those from hidden units, input, itself and bias to the outp
 ends with an axis for the nets.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -43,42 +44,61 @@ def take(weights: Weights, which: np.ndarray | slice) -> Weights:
     return {name: w[..., which].copy() for name, w in weights.items()}
 
 
-def step(w: Weights, x: np.ndarray, h: np.ndarray, o: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def doubled_sigmoid(x: np.ndarray) -> np.ndarray:
+    """2 sigmoid(2x), in the place of x."""
+    np.tanh(x, out=x)
+    x += 1
+    return x
+
+
+def step(
+    w: Weights, x: np.ndarray, h: np.ndarray, o: np.ndarray, unit: Callable = sigmoid
+) -> tuple[np.ndarray, np.ndarray]:
     """One time step of nets with output feedback: first the hidden units, then the output unit, which sees them.
 
-    x (S, 1), h (hidden, S, nets), o (S, nets); the weights have an axis of length 1 before their last. Or the last two
-    axes are exchanged everywhere.
+    x (nets,), h (hidden, nets), o (nets,). An axis for sequences may stand before or behind that of the nets, if the
+    weights have one of length 1 there.
     """
     net_h = w["a"] * x + w["b"]
     if "c" in w:
         net_h += w["c"] * o
     if "d" in w:
         net_h += w["d"] * h
-    h = sigmoid(net_h)
+    h = unit(net_h)
     net_o = (w["v"] * h).sum(axis=0) + w["q"] * x + w["e"]
     if "r" in w:
         net_o += w["r"] * o
-    return h, sigmoid(net_o)
+    return h, unit(net_o)
 
 
-def tanh_step(w: Weights, x: np.ndarray, h: np.ndarray, o: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """One time step of a fully recurrent tanh layer with a feed-forward output unit; arguments as in `step`."""
-    h = np.tanh(np.einsum("ijsk,jsk->isk", w["W"], h) + w["a"] * x + w["b"])
-    return h, sigmoid((w["v"] * h).sum(axis=0) + w["e"])
+def tanh_step(w: Weights, x: np.ndarray, h: np.ndarray, o: np.ndarray, unit: Callable) -> tuple[np.ndarray, np.ndarray]:
+    """One time step of a fully recurrent tanh layer with a feed-forward output unit, doubled as `outputs` has it."""
+    h = 2 * np.tanh(2 * (np.einsum("ijk,jk->ik", w["W"], h) + w["a"] * x + w["b"]))
+    return h, unit((w["v"] * h).sum(axis=0) + w["e"])
 
 
 def outputs(weights: Weights, sequences: Sequences) -> np.ndarray:
-    """Outputs (S, nets) after the last step of every sequence. All activations are 0 at the beginning."""
+    """Outputs (S, nets) after the last step of every sequence. All activations are 0 at the beginning.
+
+    Each net with each sequence is a lane of flat arrays. As 2 sigmoid(2z) = 1 + tanh(z), inputs and activations are
+    doubled in the loop, weights a quarter and biases half of what they are: nothing is rounded differently.
+    """
     x, length, _ = sequences
     hidden, nets = weights["b"].shape
-    w = {name: p[..., None, :] for name, p in weights.items()}
-    one_step = tanh_step if "W" in w else step
-    order = np.argsort(-length)  # by falling length; a sequence that is over is not touched any more
-    x, running = x[:, order, None], (length > np.arange(length.max())[:, None]).sum(axis=1)
-    h, o = np.zeros((hidden, len(length), nets)), np.zeros((len(length), nets))
-    for t, s in enumerate(running):
-        h[:, :s], o[:s] = one_step(w, x[t, :s], h[:, :s], o[:s])
-    return o[np.argsort(order)]
+    one_step = tanh_step if "W" in weights else step
+    order = np.argsort(-length)  # by falling length; a lane that is over is not touched any more
+    steps = length.max() if nets else 0
+    running = (length > np.arange(steps)[:, None]).sum(axis=1) * nets
+    w = {name: np.tile(p / (2 if name in "be" else 4), len(length)) for name, p in weights.items()}
+    h, o = np.zeros((hidden, len(length) * nets)), np.zeros(len(length) * nets)
+    last = o.copy()
+    for row, lanes in zip(2 * x[:steps, order], running, strict=True):
+        if lanes < len(o):
+            last[lanes : len(o)] = o[lanes:]
+            w, h, o = {name: p[..., :lanes] for name, p in w.items()}, h[:, :lanes], o[:lanes]
+        h, o = one_step(w, np.repeat(row, nets)[:lanes], h, o, doubled_sigmoid)
+    last[: len(o)] = o
+    return last.reshape(len(length), nets)[np.argsort(order)] / 2
 
 
 def bptt_loss_and_grad(weights: Weights, sequences: Sequences) -> tuple[np.ndarray, Weights]:
