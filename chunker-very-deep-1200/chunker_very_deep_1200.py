@@ -274,9 +274,9 @@ class Adam:
 
 
 def evaluate(
-    cfg: Config, nets: list[Net], readings: list[Reading], copies: np.ndarray, final: bool
+    cfg: Config, nets: list[Net], readings: list[Reading], which: np.ndarray, final: bool
 ) -> tuple[dict[str, float], tuple]:
-    """Metrics on test sequences, and what Snapshot says from `texts` on, of the first one.
+    """Metrics on test sequences `which` of those read, and what Snapshot says from `texts` on, of the first one.
 
     recall: share of sequences whose last symbol was predicted by a level on the way, or for which the top level holds
     the right trigger more probable than the other; filler_loss: mean cross-entropy (nats) of level 0 between the
@@ -284,6 +284,7 @@ def evaluate(
     symbols wrong after decoding (final only); horizon: steps over which the last error stays above 1 % of its size.
     """
     symbols, top, net = readings[0].read.symbols, readings[-1].read, nets[-1]
+    copies = np.bincount(which)
     last, each = (symbols >= 0).sum(axis=0) - 1, np.arange(len(copies))
 
     def mean(value: np.ndarray) -> float:  # over all test sequences, of which only the distinct ones were run
@@ -321,15 +322,15 @@ def train(cfg: Config, rng: np.random.Generator) -> Iterator[Snapshot]:
     `episodes` is the number of sequences presented to all levels together, if the task is solved in the end.
     """
     init_rng, data_rng, test_rng = rng.spawn(3)
-    test, streams = sample(cfg, test_rng, cfg.tests), sample(cfg, data_rng, cfg.episodes)
+    test, (streams, episode) = sample(cfg, test_rng, cfg.tests), distinct(sample(cfg, data_rng, cfg.episodes))
     few = distinct(pick(test, np.arange(min(50, cfg.tests))))  # for looks on the way
     known: list[Reading] = []  # what the frozen levels make of them
     nets, step, error_steps = [], 0, 0
 
     def look(final: bool = False) -> Snapshot:
-        streams, copies = distinct(test) if final else few
+        streams, which = distinct(test) if final else few
         readings = climb(nets, streams, cfg.confidence, [] if final else known)
-        metrics, views = evaluate(cfg, nets, readings, copies, final)
+        metrics, views = evaluate(cfg, nets, readings, which, final)
         solved = final and metrics["recall"] >= 0.99
         metrics |= {"error_steps": float(error_steps), "episodes": float(step) if solved else np.inf}
         return Snapshot(step, metrics, {f"level {k}": copy.deepcopy(net) for k, net in enumerate(nets)}, *views)
@@ -347,7 +348,7 @@ def train(cfg: Config, rng: np.random.Generator) -> Iterator[Snapshot]:
         for update in range(updates):
             if update % max(1, 2 * updates // cfg.snapshots) == 0:
                 yield look()
-            part = pick(streams, data_rng.integers(cfg.episodes, size=batch))
+            part = pick(streams, episode[data_rng.integers(cfg.episodes, size=batch)])
             loss, grads = level_loss_and_grad(net, part, flow, emphasis)
             clip_norm(grads, 1.0)
             optimizer.step(net, grads, cfg.rate)

@@ -25,11 +25,11 @@ def pick(streams: Streams, which: np.ndarray) -> Streams:
 
 
 def distinct(streams: Streams) -> tuple[Streams, np.ndarray]:
-    """The different ones among streams with the same times, and how often each of them occurs."""
+    """The different ones among streams with the same times, and which of them each stream (B,) is."""
     number: dict[bytes, int] = {}
     which = [number.setdefault(column.tobytes(), k) for k, column in enumerate(streams.symbols.T)]
-    first, copies = np.unique(which, return_counts=True)
-    return pick(streams, first), copies
+    first, which = np.unique(which, return_inverse=True)
+    return pick(streams, first), which
 
 
 def elapsed(times: np.ndarray) -> np.ndarray:
