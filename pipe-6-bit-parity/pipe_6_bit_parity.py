@@ -50,15 +50,15 @@ class Config:
     method: str = "pipe"  # or "per_node" (each probability moves by itself), "gp" (genetic programming)
     bits: int = 6  # inputs
     evaluations: int = 500_000  # programs at most
-    depth: int = 12  # levels of the prototype tree
-    PS: int = 10  # programs per generation
+    depth: int = 8  # levels of the prototype tree
+    PS: int = 12  # programs per generation
     P_T: float = 0.7  # initial probability of the terminals together
     P_el: float = 0.0  # probability of a cycle that learns from the elite instead of a new generation
-    lr: float = 0.01  # learning rate; with 0 nothing is learned or mutated
+    lr: float = 0.03  # learning rate; with 0 nothing is learned or mutated
     c: float = 0.1  # fraction of lr by which the inner loop of the update goes forward
     eps: float = 1.0  # added to both errors in the update's target
-    P_M: float = 0.4  # mutation probability of a program's probabilities, before it is shared among them
-    mr: float = 0.4  # mutation rate
+    P_M: float = 0.5  # mutation probability of a program's probabilities, before it is shared among them
+    mr: float = 0.3  # mutation rate
     T_P: float = 0.999999  # instructions more probable than this prune the arguments they do not have
     floor: float = 0.05  # per_node: least probability
     patience: int = 80  # per_node: generations without progress after which it begins anew
@@ -94,9 +94,18 @@ PRESETS: dict[str, dict] = {
     "gp": {"method": "gp"},
     "random": {"lr": 0.0},
     "per_node": {"method": "per_node", "lr": 0.3, "PS": 30},
-    "five_bits": {"bits": 5, "evaluations": 200_000},
-    "elitist": {"bits": 5, "evaluations": 200_000, "P_el": 0.01},
-    "four_bits": {"bits": 4, "evaluations": 50_000},
+    "five_bits": {"bits": 5, "evaluations": 200_000, "depth": 12, "PS": 10, "lr": 0.01, "P_M": 0.4, "mr": 0.4},
+    "elitist": {
+        "bits": 5,
+        "evaluations": 200_000,
+        "depth": 12,
+        "PS": 10,
+        "lr": 0.01,
+        "P_M": 0.4,
+        "mr": 0.4,
+        "P_el": 0.01,
+    },
+    "four_bits": {"bits": 4, "evaluations": 50_000, "depth": 12, "PS": 10, "lr": 0.01, "P_M": 0.4, "mr": 0.4},
     "smoke": {"evaluations": 30_000},
 }
 SEEDS = 20
