@@ -28,6 +28,7 @@ from typing import NamedTuple
 import numpy as np
 
 from regression_crossover import Breeder, Tree, all_subtrees
+from regression_instructions import ARITHMETIC, ELEMENTARY
 from regression_prototype_tree import (
     Node,
     Program,
@@ -145,21 +146,6 @@ def salustowicz(x: np.ndarray) -> np.ndarray:
     return x**3 * np.exp(-x) * np.cos(x) * np.sin(x) * (np.sin(x) ** 2 * np.cos(x) - 1)
 
 
-def divide(a: np.ndarray | float, b: np.ndarray | float) -> np.ndarray:
-    """Protected division: 1 where the divisor is 0."""
-    return np.where(np.equal(b, 0), 1.0, np.divide(a, b))
-
-
-def rlog(a: np.ndarray | float) -> np.ndarray:
-    """Protected logarithm: log |a|, and 0 where a is 0."""
-    return np.where(np.equal(a, 0), 0.0, np.log(np.abs(a)))
-
-
-def exp(a: np.ndarray | float) -> np.ndarray:
-    """Exponential function, constant from 50 on."""
-    return np.exp(np.minimum(a, 50))
-
-
 class Scored(NamedTuple):
     error: float  # sum of absolute errors
     size: int  # nodes
@@ -175,26 +161,24 @@ class Task:
         else:
             self.function, self.x = salustowicz, np.arange(101) / 10
         self.target = self.function(self.x)
-        functions = {"+": np.add, "-": np.subtract, "*": np.multiply, "%": divide}
-        self.arity = [0, 0, 2, 2, 2, 2]
-        if cfg.problem == "salustowicz":
-            functions |= {"sin": np.sin, "cos": np.cos, "exp": exp, "rlog": rlog}
-            self.arity += [1, 1, 1, 1]
+        elementary = ELEMENTARY if cfg.problem == "salustowicz" else {}
+        functions = ARITHMETIC | elementary
+        self.arity = [0, 0] + [2] * len(ARITHMETIC) + [1] * len(elementary)
         self.names = ["x", "R", *functions]
         self.functions = dict(enumerate(functions.values(), start=2))
 
     def run(self, program: Program, x: np.ndarray) -> np.ndarray | float:
         """What a program returns at the points x."""
-        stack = []
+        stack, arity, functions = [], self.arity, self.functions
         for i, constant in zip(*program, strict=True):
-            match self.arity[i]:
+            match arity[i]:
                 case 0:
                     stack.append(x if i == X else constant)
                 case 1:
-                    stack[-1] = self.functions[i](stack[-1])
+                    stack[-1] = functions[i](stack[-1])
                 case 2:
                     last = stack.pop()
-                    stack[-1] = self.functions[i](stack[-1], last)
+                    stack[-1] = functions[i](stack[-1], last)
         return stack[0]
 
     def error(self, output: np.ndarray | float) -> float:

@@ -115,18 +115,19 @@ def focus(p: np.ndarray, program: list[int], target: float, step: float) -> np.n
     Newton's method finds the smallest m: log joint is concave in m, so its steps never go beyond the solution, and the
     next whole number is not beyond m.
     """
-    each = np.arange(len(program))
-    chosen, others = p[each, program], p.copy()
-    others[each, program] = 0
+    at = np.arange(len(program)), np.array(program)
+    chosen, others = p[at], p.copy()
+    others[at] = 0
     lacking = others.sum(axis=1)  # 1 - P(I), without its rounding error
     m, keep, now = 0, 1.0, chosen
-    while (short := np.log(target) - np.log(now).sum()) > 0:
-        slope = -np.log1p(-step) * keep * (lacking / now).sum()
+    goal, rate = np.log(target), -np.log1p(-step)
+    while (short := goal - np.log(now).sum()) > 0:
+        slope = rate * keep * (lacking / now).sum()
         m += 1 + int(short / slope)
         keep = (1 - step) ** m
         now = chosen + (1 - keep) * lacking
     others *= keep
-    others[each, program] = now
+    others[at] = now
     return others
 
 
@@ -142,6 +143,7 @@ def prune(nodes: list[Node], p: np.ndarray, arity: list[int], T_P: float) -> Non
 
     p (nodes, instructions) are the distributions of the nodes.
     """
+    likeliest = p.argmax(axis=1).tolist()
     for k in np.flatnonzero(p.max(axis=1) > T_P):
-        node, used = nodes[k], arity[p[k].argmax()]
+        node, used = nodes[k], arity[likeliest[k]]
         node.children[used:] = [node.below] * (len(node.children) - used)
