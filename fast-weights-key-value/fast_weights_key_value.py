@@ -155,11 +155,10 @@ def drive(cfg: Config, steps: int, leave: float, rng: Rng) -> Stream:
     """The cars of all systems drive and park; a detector is on only in the step in which its car comes to its slot."""
     shape = (steps, cfg.systems, cfg.cars)
     chance, aim = rng.random(shape, np.float32), rng.integers(cfg.slots, size=shape, dtype=np.int8)
+    arrival, stays = np.where(chance < PARK, aim, -1), chance >= leave
     slot, now = np.empty(shape, np.int8), np.full(shape[1:], -1, np.int8)
     for t in range(steps):
-        arrives, stays = (now < 0) & (chance[t] < PARK), (now >= 0) & (chance[t] >= leave)
-        now = np.where(arrives, aim[t], np.where(stays, now, -1))
-        slot[t] = now
+        now = slot[t] = np.where(now < 0, arrival[t], np.where(stays[t], now, -1))
     before = np.concatenate([np.full((1, *shape[1:]), -1, np.int8), slot[:-1]])
     detectors = (slot[..., None] == np.arange(cfg.slots)) & (before < 0)[..., None]
     bits = rng.integers(2, size=(*shape[:2], cfg.bits), dtype=np.int8)
@@ -214,9 +213,10 @@ def change_gradient(cfg: Config, s: np.ndarray) -> np.ndarray:
     if cfg.memory == "direct":
         return np.broadcast_to(np.eye(s.shape[1]), (len(s), s.shape[1], s.shape[1]))
     FROM, TO = factors(cfg, s)
-    by_FROM = np.einsum("ca,nrm->ncmra", np.eye(cfg.cars), TO)
-    by_TO = np.einsum("ma,nrc->ncmra", np.eye(cfg.slots), FROM)
-    return np.concatenate([by_FROM, by_TO], axis=4).reshape(len(s), cfg.cars * cfg.slots, -1)
+    gradient = np.zeros((len(s), cfg.cars, cfg.slots, cfg.products, cfg.cars + cfg.slots))
+    gradient[:, range(cfg.cars), :, :, range(cfg.cars)] = TO.swapaxes(1, 2)
+    gradient[:, :, range(cfg.slots), :, range(cfg.cars, cfg.cars + cfg.slots)] = FROM.swapaxes(1, 2)
+    return gradient.reshape(len(s), cfg.cars * cfg.slots, -1)
 
 
 def write(cfg: Config, systems: Systems, x: np.ndarray) -> Systems:
@@ -265,11 +265,12 @@ def test(cfg: Config, S: np.ndarray, stream: Stream) -> np.ndarray:
     w = run_frozen(cfg, S, stream.x).reshape(*stream.slot.shape, cfg.slots)
     sums, questions = np.zeros((3, len(S))), (stream.asked >= 0).sum(axis=0)
     for car in range(cfg.cars):
-        asked, slot, answer = stream.asked == car, stream.slot[:, :, car], w[:, :, car]
-        is_slot = slot[..., None] == np.arange(cfg.slots)
-        sums[0] += (asked & (answer.argmax(axis=2) == slot)).sum(axis=0)
-        sums[1] += (asked & np.where(is_slot, answer > 0.9, answer < 0.1).all(axis=2)).sum(axis=0)
-        sums[2] += (asked * np.abs(answer - is_slot).max(axis=2)).sum(axis=0)
+        asked, scores = stream.asked == car, np.zeros((3, *stream.asked.shape), np.float32)
+        slot, answer = stream.slot[asked, car], w[asked, car]
+        is_slot = slot[:, None] == np.arange(cfg.slots)
+        clean = np.where(is_slot, answer > 0.9, answer < 0.1).all(axis=1)
+        scores[:, asked] = answer.argmax(axis=1) == slot, clean, np.abs(answer - is_slot).max(axis=1)
+        sums += scores.sum(axis=1)
     return sums / questions
 
 
@@ -326,9 +327,10 @@ def learn_parking(cfg: Config, init_rng: Rng, data_rng: Rng, test_rng: Rng) -> I
         right = np.abs(error).max(axis=1) <= TOLERANCE
         streaks = np.where(right, streaks + [asked >= 0, np.ones_like(right)], 0)
         for at, streak in zip(solved_at, streaks, strict=True):
-            at[learning] = np.where(streak == STREAK, np.minimum(at[learning], t + 1), at[learning])
+            np.minimum.at(at, learning[streak == STREAK], t + 1)
         going = streaks[0] < STREAK
-        systems, learning, streaks = Systems(*(a[going] for a in systems)), learning[going], streaks[:, going]
+        if not going.all():
+            systems, learning, streaks = Systems(*(a[going] for a in systems)), learning[going], streaks[:, going]
         if t + 1 in looks or t + 1 == cfg.steps or not len(learning):
             yield look(t + 1)
         if not len(learning):
@@ -340,13 +342,13 @@ def learn_retrieval(cfg: Config, init_rng: Rng, data_rng: Rng, test_rng: Rng) ->
     b = kv.draw_bias(init_rng)
     params = {name: np.eye(kv.D) for name in kv.METHODS}
     tests = {N: kv.sample(b, N, cfg.tests, test_rng) for N in kv.PAIRS_TESTED}
+    few = {N: kv.Episodes(*(part[:250] for part in tests[N])) for N in (5, 8)}  # for looks on the way
     adam = kv.Adam(params)
     looks = {cfg.updates * k // cfg.snapshots for k in range(cfg.snapshots)}
     for update in range(cfg.updates + 1):
         if update in looks or update == cfg.updates:
-            sizes = tests if update == cfg.updates else (5, 8)
-            scores = {N: kv.compare(params, b, tests[N]) for N in sizes}
-            cosines = {name: np.array([scores[N][name].cos for N in sizes]) for name in scores[5]}
+            scores = {N: kv.compare(params, b, e) for N, e in (few if update < cfg.updates else tests).items()}
+            cosines = {name: np.array([scores[N][name].cos for N in scores]) for name in scores[5]}
             copies = {name: P.copy() for name, P in params.items()}
             yield Snapshot(update, kv.metrics(scores, params, b), copies, cosines=cosines, keys=tests[5].k[0])
         if update < cfg.updates:
