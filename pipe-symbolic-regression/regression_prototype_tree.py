@@ -1,8 +1,8 @@
 """PIPE's probabilistic prototype tree: programs are drawn from it, and it is moved towards the best of them.
 
-The instructions of a program are a list of numbers in postfix order: the arguments one after the other, then their
+The instructions of a program are numbers in postfix order: the arguments one after the other, then their
 function. `arity` holds the number of arguments of every instruction; those without any are terminals. One of the
-terminals is R, a constant, whose value stands in a second list.
+terminals is R, a constant, whose value stands beside them.
 """
 
 from bisect import bisect
@@ -57,8 +57,8 @@ def uniforms(rng: np.random.Generator) -> Iterator[float]:
 
 
 class Program(NamedTuple):
-    instructions: list[int]
-    constants: list[float]  # as long; the value where the instruction is R, else 0
+    instructions: tuple[int, ...]
+    constants: tuple[float, ...]  # as long; the value where the instruction is R, else 0
 
 
 def sample_with_constants(root: Node, arity: list[int], R: int, T_R: float, uniform: Callable[[], float]) -> Program:
@@ -80,10 +80,10 @@ def sample_with_constants(root: Node, arity: list[int], R: int, T_R: float, unif
         constants.append(constant)
     instructions.reverse()  # the root came first and last arguments before first ones, so this is postfix order
     constants.reverse()
-    return Program(instructions, constants)
+    return Program(tuple(instructions), tuple(constants))
 
 
-def visit(root: Node, program: list[int], arity: list[int]) -> list[Node]:
+def visit(root: Node, program: tuple[int, ...], arity: list[int]) -> list[Node]:
     """The nodes of a program, in its order; from now on they have distributions of their own."""
     nodes, stack = [], [root]
     for i in reversed(program):
@@ -102,12 +102,12 @@ def distributions(nodes: list[Node]) -> np.ndarray:
     return np.array([node.p for node in nodes])
 
 
-def joint_probability(p: np.ndarray, program: list[int]) -> float:
+def joint_probability(p: np.ndarray, program: tuple[int, ...]) -> float:
     """Probability of drawing the program from distributions p (nodes, instructions) of its nodes."""
     return float(p[np.arange(len(program)), program].prod())
 
 
-def focus(p: np.ndarray, program: list[int], target: float, step: float) -> np.ndarray:
+def focus(p: np.ndarray, program: tuple[int, ...], target: float, step: float) -> np.ndarray:
     """Move p (nodes, instructions) towards the program until its joint probability is at least `target` < 1.
 
     The paper repeats P(I) += step (1 - P(I)) for the instructions I of the program until the joint probability is

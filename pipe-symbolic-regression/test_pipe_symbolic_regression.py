@@ -21,7 +21,7 @@ def program_of(task: stub.Task, words: str) -> tree.Program:
     for word in words.split():
         instructions.append(task.names.index(word) if word in task.names else stub.R)
         constants.append(0.0 if word in task.names else float(word))
-    return tree.Program(instructions, constants)
+    return tree.Program(tuple(instructions), tuple(constants))
 
 
 def value(task: stub.Task, program: tree.Program, x: float) -> float:
@@ -84,17 +84,17 @@ def test_known_solutions_have_no_error_and_zero_has_the_known_one():
 def test_frequencies_of_programs_are_products_of_probabilities():
     task, rng = a_task("koza"), np.random.default_rng(2)
     root = stub.initial_tree(stub.Config(depth=2), task)
-    nodes = tree.visit(root, [0, 1, 2], task.arity)  # x + R
+    nodes = tree.visit(root, (0, 1, 2), task.arity)  # x + R
     p = np.array([[0.3, 0.7, 0, 0, 0, 0], [0.8, 0.2, 0, 0, 0, 0], [0.1, 0.1, 0.3, 0.1, 0.2, 0.2]])
     tree.store(nodes, p)
     nodes[0].constant = nodes[1].constant = 0.25
     uniform = tree.uniforms(rng).__next__
     drawn = [tree.sample_with_constants(root, task.arity, stub.R, 0.3, uniform) for _ in range(20000)]
     for program in itertools.product((0, 1), (0, 1), (2, 3, 4, 5)):
-        expected = 20000 * tree.joint_probability(p, list(program))
-        count = sum(tuple(d.instructions) == program for d in drawn)
+        expected = 20000 * tree.joint_probability(p, program)
+        count = sum(d.instructions == program for d in drawn)
         assert count == pytest.approx(expected, abs=5 * np.sqrt(expected))
-    both = [d.constants[:2] for d in drawn if d.instructions[:2] == [1, 1]]
+    both = [d.constants[:2] for d in drawn if d.instructions[:2] == (1, 1)]
     assert {first for first, _ in both} == {0.25}  # R has 0.7 there: the node's constant
     assert len({second for _, second in both}) == len(both)  # R has 0.2 there: always a new one
 
@@ -105,7 +105,7 @@ def test_focus_is_the_loop_of_the_paper(lr):
     for size in (1, 5, 60):
         p = rng.dirichlet(np.full(10, 0.3), size) + 1e-12
         p /= p.sum(axis=1, keepdims=True)
-        program = rng.integers(10, size=size).tolist()
+        program = tuple(rng.integers(10, size=size).tolist())
         joint = tree.joint_probability(p, program)
         target = joint + (1 - joint) * lr * 0.7
         q = p.copy()
@@ -116,6 +116,7 @@ def test_focus_is_the_loop_of_the_paper(lr):
             others = np.arange(10) != i
             q[k, others] *= (1 - q[k, i]) / q[k, others].sum()
         focused = tree.focus(p, program, target, 0.1 * lr)
+        assert tree.joint_probability(focused, program) >= target * (1 - 1e-12)
         np.testing.assert_allclose(focused, q, rtol=1e-6, atol=1e-12)
         np.testing.assert_allclose(focused.sum(axis=1), 1, atol=1e-12)
         mutated = tree.mutate(focused, 0.4, 0.4, rng)
@@ -142,6 +143,27 @@ def test_learning_stores_constants_and_keeps_the_depth_limit():
                 check(child, level + 1)
 
     check(root, 1)
+
+
+def test_without_learning_the_search_is_random_sampling_draw_for_draw():
+    cfg, task = stub.Config(problem="koza", depth=3, lr=0.0), a_task("koza")
+    root, uniform = stub.initial_tree(cfg, task), tree.uniforms(np.random.default_rng(5)).__next__
+    with np.errstate(all="ignore"):
+        search = stub.pipe(cfg, task, stub.initial_tree(cfg, task), np.random.default_rng(5), np.random.default_rng(6))
+        for scored in itertools.chain(*itertools.islice(search, 20)):
+            assert scored.program == tree.sample_with_constants(root, task.arity, stub.R, cfg.T_R, uniform)
+
+
+def test_repeated_programs_count_as_often_as_they_are_drawn_and_are_scored_right():
+    cfg, task = stub.Config(problem="koza", depth=3, PS=50, P_T=0.5, lr=0.5), a_task("koza")
+    search = stub.pipe(cfg, task, stub.initial_tree(cfg, task), *np.random.default_rng(7).spawn(2))
+    repeated = 0
+    with np.errstate(all="ignore"):
+        for generation in itertools.islice(search, 20):
+            assert len(generation) == 50
+            assert all(scored == task.score(scored.program) for scored in generation)
+            repeated += 50 - len({scored.program for scored in generation})
+    assert repeated > 100
 
 
 def test_crossover_shares_subtrees_and_keeps_their_values_right():

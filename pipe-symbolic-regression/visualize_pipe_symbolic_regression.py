@@ -38,7 +38,7 @@ def error_over_evaluations(runs: dict[str, list[stub.Snapshot]]) -> Figure:
         evaluations, error = np.append(last.progress, [[last.step, last.metrics["error"]]], axis=0).T
         ax.step(np.maximum(evaluations, 1), error, where="post", color=COLOURS[preset])
         ax.text(evaluations[-1] * 1.12, error[-1], name, color=COLOURS[preset], va="center")
-    ax.set(xscale="log", xlim=(1, 3e6), ylim=(0, 22))
+    ax.set(xscale="log", xlim=(1, 6e6), ylim=(0, 22))
     ax.set(xlabel="programs evaluated", ylabel="sum of absolute errors of the best program")
     ax.set_title("One run of each search on the paper's function")
     return figure
@@ -68,16 +68,21 @@ def all_runs(runs: dict[str, list[stub.Snapshot]]) -> Figure:
         p = rank_sum_test(errors["pipe"], errors["gp"])
         left.text(0.5, 15.5, f"PIPE against GP:\np = {p:.2g} (rank sum)", ha="center", fontsize=9)
 
-    for preset, colour, name in (("koza", "C0", "PIPE"), ("koza_gp", "C1", "GP"), ("koza_random", "C2", "random")):
+    names = (
+        ("koza", "C0", "PIPE", "top"),
+        ("koza_gp", "C1", "GP", "bottom"),
+        ("koza_random", "C2", "random", "center"),
+    )
+    for preset, colour, name, side in names:
         hit_at = np.sort([run["hit_at"] for run in recorded(preset)])
         number = int(np.isfinite(hit_at).sum())
         share = np.arange(number + 1) / max(1, len(hit_at))
         end = stub.Config(**stub.PRESETS[preset]).evaluations
         right.step([100, *hit_at[:number], end], [*share, share[-1]], where="post", color=colour)
-        right.text(end * 1.1, share[-1], name, color=colour, va="center")
+        right.text(end * 1.1, share[-1], name, color=colour, va=side)
     right.plot(30_000, 0.3, "D", color="C5")
     right.text(38_000, 0.3, "reference, PIPE", color="C5", va="center", fontsize=9)
-    right.set(xscale="log", xlim=(100, 1e6), ylim=(-0.03, 1.06), xlabel="programs evaluated")
+    right.set(xscale="log", xlim=(100, 1e6), ylim=(-0.03, 1.1), xlabel="programs evaluated")
     right.set(ylabel="share of runs that have hit all points")
     right.set_title("Koza's quartic")
     return figure
@@ -103,11 +108,14 @@ def best_programs(runs: dict[str, list[stub.Snapshot]]) -> Figure:
 def probability_of_the_elite(runs: dict[str, list[stub.Snapshot]]) -> Figure:
     """How probable the prototype tree makes the elite, over evaluations, on both problems."""
     figure, ax = plt.subplots()
-    for preset, colour, name in (("pipe", "C0", "paper's function"), ("koza", "C6", "Koza's quartic")):
+    for preset, colour, name, side in (
+        ("pipe", "C0", "paper's function", "top"),
+        ("koza", "C6", "Koza's quartic", "bottom"),
+    ):
         steps = [max(1, s.step) for s in runs[preset]]
         values = [s.metrics["log10_joint"] for s in runs[preset]]
         ax.plot(steps, values, "o-", color=colour)
-        ax.text(steps[-1] * 1.2, values[-1], name, color=colour, va="center")
+        ax.text(steps[-1] * 1.2, values[-1], name, color=colour, va=side)
     ax.axhline(np.log10(0.3), color="C5", linestyle=":", linewidth=1.2)
     ax.text(1, 1.5, "probability 0.3 (claim C8)", color="C5", fontsize=9)
     ax.set_ylim(top=8)
