@@ -5,8 +5,7 @@ experiment 3 (section 5.3, tables 4 to 6); task 3a after Y. Bengio, P. Simard & 
 
 Task: a net reads T to 1.1 T values. The first N are 1 or -1 and tell the class, all others are noise with variance 0.2
 on the same line. After the last value the net says which class it was: 1 or 0 in task 3a; the same in 3b, where the
-first values are noisy, too; 0.2 or 0.8 in 3c, where the training targets are noisy, so that their conditional
-expectation has to be learnt.
+first values are noisy, too; 0.2 or 0.8 in 3c, which have to be learnt as the expectation of noisy training targets.
 
 Method: three memory cells without forget gate, trained by backpropagation through time and Adam. `truncated` uses the
 paper's gradient, cut where the error would leave a cell through a gate or a cell input; `paper_literal` is the paper's
@@ -116,11 +115,12 @@ PRESETS: dict[str, dict] = {
         "task": "3b",
         "lag": 1000,
         "informative": 1,
-        "rate": 0.05,
+        "rate": 0.03,
         "batch": 256,
-        "updates": 1000,
+        "updates": 1200,
         "in_bias": -5.0,
         "out_bias": 0.0,
+        "stop": "rule",
     },
     "paper_literal": {
         "task": "3a",
