@@ -81,7 +81,7 @@ def outputs(weights: Weights, sequences: Sequences) -> np.ndarray:
     """Outputs (S, nets) after the last step of every sequence. All activations are 0 at the beginning.
 
     Each net with each sequence is a lane of flat arrays. As 2 sigmoid(2z) = 1 + tanh(z), inputs and activations are
-    doubled in the loop, weights a quarter and biases half of what they are: nothing is rounded differently.
+    doubled in the loop, weights a quarter and biases half of what they are. Float32 will do: these nets are saturated.
     """
     x, length, _ = sequences
     hidden, nets = weights["b"].shape
@@ -89,10 +89,11 @@ def outputs(weights: Weights, sequences: Sequences) -> np.ndarray:
     order = np.argsort(-length)  # by falling length; a lane that is over is not touched any more
     steps = length.max() if nets else 0
     running = (length > np.arange(steps)[:, None]).sum(axis=1) * nets
-    w = {name: np.tile(p / (2 if name in "be" else 4), len(length)) for name, p in weights.items()}
-    h, o = np.zeros((hidden, len(length) * nets)), np.zeros(len(length) * nets)
+    scaled = {name: (p / (2 if name in "be" else 4)).astype(np.float32) for name, p in weights.items()}
+    w = {name: np.tile(p, len(length)) for name, p in scaled.items()}
+    h, o = np.zeros((hidden, len(length) * nets), np.float32), np.zeros(len(length) * nets, np.float32)
     last = o.copy()
-    for row, lanes in zip(2 * x[:steps, order], running, strict=True):
+    for row, lanes in zip((2 * x[:steps, order]).astype(np.float32), running, strict=True):
         if lanes < len(o):
             last[lanes : len(o)] = o[lanes:]
             w, h, o = {name: p[..., :lanes] for name, p in w.items()}, h[:, :lanes], o[:lanes]

@@ -40,7 +40,7 @@ def test_outputs_are_those_of_a_plain_net_for_any_lengths(net):
         [plain_output(take(nets, [k]), sequences.x[: sequences.length[s], s].tolist()) for k in range(5)]
         for s in range(20)
     ]
-    np.testing.assert_allclose(outputs(nets, sequences), expected, atol=1e-12)
+    np.testing.assert_allclose(outputs(nets, sequences), expected, atol=2e-6)  # they are computed in float32
 
 
 def test_search_finds_what_trying_one_net_after_the_other_finds():
